@@ -1,0 +1,74 @@
+import type { Descriptor, Digest, ImageConfig, Manifest, Platform } from "#spec/oci-image.ts";
+
+/** Credentials as the CRI's AuthConfig gives them; at most one form is used, in the order the fields stand here. */
+export interface RegistryAuth {
+  username?: string;
+  password?: string;
+  /** base64 of `username:password`. */
+  auth?: string;
+  /** An OAuth2 refresh token, exchanged at the token server. */
+  identityToken?: string;
+  /** A bearer token sent as it is. */
+  registryToken?: string;
+  serverAddress?: string;
+}
+
+/** A fully qualified reference: `registry/repository` and a tag or a digest, or both. */
+export interface ImageReference {
+  /** Host and optional port, e.g. `registry.k8s.io` or `127.0.0.1:5000`. */
+  registry: string;
+  /** e.g. `library/busybox`. */
+  repository: string;
+  tag?: string;
+  digest?: Digest;
+}
+
+/** An image's manifest, chosen for one platform, and everything needed to fetch the rest of it. */
+export interface ResolvedImage {
+  /** The reference asked for. */
+  reference: ImageReference;
+  /** Digest of what the tag or digest pointed at: the index where there is one, else the manifest. */
+  topDigest: Digest;
+  /** Digest of the manifest chosen for the platform. Equal to `topDigest` when there was no index. */
+  manifestDigest: Digest;
+  manifestMediaType: string;
+  /** The exact manifest bytes; for schema 1 those of the converted manifest. */
+  manifestBytes: Uint8Array;
+  manifest: Manifest;
+  /** Config bytes, verified against manifest.config.digest. */
+  configBytes: Uint8Array;
+  /** Undefined when the manifest is an artifact whose config is not an image config. */
+  config: ImageConfig | undefined;
+  /** Opens layer blobs, with the mirror, token and TLS context that worked for the manifest. */
+  source: BlobSource;
+}
+
+export interface BlobSource {
+  /**
+   * Opens the bytes of a blob from `offset` (0 unless resuming). The stream ends early with an error when the connection
+   * breaks; a server that ignores Range makes the driver skip to `offset` itself. Digest is NOT checked here.
+   * @throws DomainError not-found, unauthenticated, registry-unavailable, unavailable
+   */
+  open(blob: Descriptor, offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+}
+
+export interface RegistryClient {
+  /**
+   * Expands a name as the user wrote it into the references to try in order: short-name aliases, unqualified search
+   * registries, default tag `latest`.
+   * @throws DomainError invalid-argument for what is no reference (distribution reference grammar)
+   */
+  candidates(name: string): ImageReference[];
+  /**
+   * Fetches the manifest (through mirrors; manifest lists resolved to `platform`) and the config, all digests verified.
+   * @throws DomainError not-found (naming the reference and the registry's answer), unauthenticated, permission-denied
+   *   (blocked registry), registry-unavailable (cannot connect, times out, TLS failure, 5xx after retries), data-loss (digest mismatch),
+   *   invalid-argument (manifest is not parseable, too large, too many layers, no such platform)
+   */
+  resolve(
+    reference: ImageReference,
+    options: { platform?: Platform; auth?: RegistryAuth; signal: AbortSignal },
+  ): Promise<ResolvedImage>;
+  /** Re-reads registries.conf, registries.conf.d, certs.d. Called on SIGHUP. */
+  reload(): Promise<void>;
+}

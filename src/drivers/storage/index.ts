@@ -1,0 +1,128 @@
+import type { Digest } from "#spec/oci-image.ts";
+
+/** The chain id of a layer and all beneath it (image-spec config.md, "Layer ChainID"); the key of an unpacked layer. */
+export type ChainId = Digest;
+
+/** One image as it is kept: written only after all its layers are in. */
+export interface ImageRecord {
+  /** 64 hex of the config digest. */
+  id: string;
+  /** Fully qualified `registry/repository:tag`. */
+  repoTags: string[];
+  /** Fully qualified `registry/repository@digest`. */
+  repoDigests: string[];
+  manifestDigest: Digest;
+  manifestMediaType: string;
+  /** Chain ids from the lowest layer up. */
+  chainIds: ChainId[];
+  /** Compressed bytes as fetched: layers and config. */
+  compressedSizeBytes: number;
+  /** Unpacked bytes of all layers; what CRI's Image.size reports. */
+  unpackedSizeBytes: number;
+  pulledAtMs: number;
+  /** Artifacts (config that is no image config) are kept with their blobs instead of layers. */
+  artifact?: { title: string; digest: Digest; sizeBytes: number }[];
+  annotations?: Record<string, string>;
+}
+
+export interface LayerInfo {
+  chainId: ChainId;
+  diffId: Digest;
+  /** Bytes on disk of the unpacked layer. */
+  unpackedSizeBytes: number;
+}
+
+export interface UnpackProgress {
+  /** Bytes of the compressed stream consumed so far. */
+  readonly compressedBytes: number;
+}
+
+/** A stream of a layer's compressed bytes that the store may reopen from an offset when it breaks. */
+export interface LayerSource {
+  digest: Digest;
+  /** Bytes declared by the manifest. More or fewer is an error. */
+  sizeBytes: number;
+  mediaType: string;
+  open(offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+}
+
+export interface Usage {
+  usedBytes: number;
+  inodesUsed: number;
+}
+
+/** What a mounted container root looks like. */
+export interface Rootfs {
+  /** Where the merged overlay is mounted. */
+  mountPath: string;
+  upperPath: string;
+}
+
+/**
+ * Images, layers and the writable layers of containers. Layers are keyed by chain id and shared between images.
+ * Everything half-written is recognisable by its place (`staging/`) and swept by `open`.
+ */
+export interface Storage {
+  /** Where images live, for ImageFsInfo and error messages. */
+  readonly imageRoot: string;
+  readonly containerRoot: string;
+
+  // Layers
+  hasLayer(chainId: ChainId): boolean;
+  layer(chainId: ChainId): LayerInfo | undefined;
+  /**
+   * Fetches, verifies (compressed digest, declared size, diff id) and unpacks one layer beside its place, syncs it, and renames it in.
+   * Callers that want the same layer at once share one download. Layers do not depend on each other: parents may arrive later.
+   * A broken stream is resumed from the offset reached, with back-off, at most `retries` times.
+   * @throws DomainError data-loss (digest, size or diff id mismatch, garbage), resource-exhausted (ENOSPC, bomb limits),
+   *   invalid-argument (an entry that the layer format forbids), or what `source.open` threw
+   */
+  addLayer(
+    layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
+    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
+  ): Promise<LayerInfo>;
+
+  // Blobs of artifacts, and manifests/configs by digest
+  putBlob(digest: Digest, bytes: Uint8Array): Promise<void>;
+  /** Streams a large blob (artifact layer) in, verified. */
+  addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void>;
+  readBlob(digest: Digest): Promise<Uint8Array>;
+  blobPath(digest: Digest): string;
+
+  // Images. Reads come from memory, always a consistent snapshot.
+  images(): readonly ImageRecord[];
+  image(id: string): ImageRecord | undefined;
+  /** Writes the record durably; the names it takes are taken from other records in the same step. */
+  putImage(record: ImageRecord): Promise<void>;
+  /** Removes names from the record, or the record with all layers and blobs that nothing else refers to. */
+  removeImage(id: string): Promise<void>;
+
+  // Container roots: an overlay of an image's layers below and a writable layer on top.
+  /**
+   * Makes the writable layer and mounts the root at `<runroot>/<containerId>`-like path, read-write.
+   * Undone by `unmountRootfs` and `removeRootfs`. `chainIds` from the lowest up; more than a mount option page holds must work.
+   */
+  createRootfs(containerId: string, chainIds: readonly ChainId[], options?: { mountLabel?: string; idMap?: IdMap }): Promise<Rootfs>;
+  /** Mounts again the root of a container made earlier (after a reboot, or an unmount). */
+  mountRootfs(containerId: string): Promise<Rootfs>;
+  /** Idempotent. */
+  unmountRootfs(containerId: string): Promise<void>;
+  /** Unmounts and removes the writable layer; idempotent. */
+  removeRootfs(containerId: string): Promise<void>;
+  /** Ids of all container roots on disk, for sweeping what no record claims. */
+  rootfsIds(): Promise<string[]>;
+  /** Usage of the writable layer, measured in a worker. */
+  rootfsUsage(containerId: string): Promise<Usage>;
+  /** Read-only mount of an image's content (image volumes) at `target`. Undone by umount of `target` by the caller. */
+  mountImage(chainIds: readonly ChainId[], target: string): Promise<void>;
+
+  /** True usage of the image store, from sums kept per layer, not from a walk. */
+  imageUsage(): Usage;
+  containerUsage(): Promise<Usage>;
+}
+
+/** Host and container ids of a user namespace, for idmapped mounts. */
+export interface IdMap {
+  uids: { hostId: number; containerId: number; length: number }[];
+  gids: { hostId: number; containerId: number; length: number }[];
+}
