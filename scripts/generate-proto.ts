@@ -2,7 +2,14 @@
 // field number, enum value and RPC of CRI v1 that this project keeps. `npm run generate` runs it, then buf.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
-type Field = { name: string; number: number; type: string; label?: "repeated"; deprecated?: boolean; debug_redact?: boolean };
+type Field = {
+  name: string;
+  number: number;
+  type: string;
+  label?: "repeated";
+  deprecated?: boolean;
+  debug_redact?: boolean;
+};
 type Message = { fields?: Field[] };
 type Rpc = { name: string; request: string; response: string; server_streaming?: boolean };
 type Table = {

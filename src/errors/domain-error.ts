@@ -42,8 +42,10 @@ export class DomainError extends Error {
 
 /** The message of anything thrown, with the messages of its causes, for use inside another sentence. */
 export function messageOf(error: unknown): string {
-  if (error instanceof SuppressedError) return `${messageOf(error.suppressed)}; then, while undoing: ${messageOf(error.error)}`;
-  if (error instanceof AggregateError) return [error.message, ...error.errors.map(messageOf)].filter(Boolean).join("; ");
+  if (error instanceof SuppressedError)
+    return `${messageOf(error.suppressed)}; then, while undoing: ${messageOf(error.error)}`;
+  if (error instanceof AggregateError)
+    return [error.message, ...error.errors.map(messageOf)].filter(Boolean).join("; ");
   if (error instanceof Error) return error.message;
   return String(error);
 }

@@ -102,7 +102,11 @@ export interface Storage {
    * Makes the writable layer and mounts the root at `<runroot>/<containerId>`-like path, read-write.
    * Undone by `unmountRootfs` and `removeRootfs`. `chainIds` from the lowest up; more than a mount option page holds must work.
    */
-  createRootfs(containerId: string, chainIds: readonly ChainId[], options?: { mountLabel?: string; idMap?: IdMap }): Promise<Rootfs>;
+  createRootfs(
+    containerId: string,
+    chainIds: readonly ChainId[],
+    options?: { mountLabel?: string; idMap?: IdMap },
+  ): Promise<Rootfs>;
   /** Mounts again the root of a container made earlier (after a reboot, or an unmount). */
   mountRootfs(containerId: string): Promise<Rootfs>;
   /** Idempotent. */
