@@ -1,0 +1,42 @@
+import os from "node:os";
+import koffi from "koffi";
+
+/** The C library, loaded once a thread. Only files in this folder declare functions of it. */
+export const libc = koffi.load("libc.so.6");
+
+/** A failed system call: `code` is the errno name as in Node's own errors, `syscall` the call, `path` what it was about. */
+export class SystemError extends Error {
+  override readonly name = "SystemError";
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+  readonly path: string | undefined;
+
+  constructor(syscall: string, errno: number, path?: string) {
+    const code = errnoName(errno);
+    const about = path === undefined ? "" : ` ${path}`;
+    super(`${code}: ${errnoText(errno)}, ${syscall}${about}`);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+    this.path = path;
+  }
+}
+
+const strerror = libc.func("const char *strerror(int errnum)") as (errnum: number) => string;
+
+const namesByErrno = new Map(Object.entries(os.constants.errno).map(([name, value]) => [value, name]));
+
+export function errnoName(errno: number): string {
+  return namesByErrno.get(errno) ?? `errno ${errno}`;
+}
+
+function errnoText(errno: number): string {
+  return strerror(errno).toLowerCase();
+}
+
+/** Turns the -1 of a system call into a `SystemError`; gives back any other result. Call at once: it reads errno. */
+export function check(result: number, syscall: string, path?: string): number {
+  if (result === -1) throw new SystemError(syscall, koffi.errno(), path);
+  return result;
+}
