@@ -1,0 +1,89 @@
+import path from "node:path";
+import type { Config } from "./options.ts";
+
+/** Every path that berth uses on its own account. Nothing else joins `root` or `runroot` with a name. */
+export interface Paths {
+  /** Survives reboots. */
+  readonly root: string;
+  /** A tmpfs; ends with the machine. */
+  readonly runroot: string;
+  /** The CRI socket. */
+  readonly socket: string;
+  /** Held while a daemon uses `root`, so that a second one refuses to start. */
+  readonly lockFile: string;
+  /** The boot id and version of the last start: how a reboot is told from a restart. */
+  readonly lastStartFile: string;
+
+  /** Images and layers; may be on another file system than `root`. */
+  readonly imageRoot: string;
+  /** Writable layers of containers. */
+  readonly containerLayers: string;
+  /** Where roots of containers are mounted, a directory per container. */
+  readonly rootfsMounts: string;
+
+  /** Records of sandboxes, `<id>.json`. */
+  readonly sandboxRecords: string;
+  /** Records of containers, `<id>.json`. */
+  readonly containerRecords: string;
+  /** Files of sandboxes for one boot (resolv.conf, hostname, shm), a directory per sandbox. */
+  readonly sandboxRun: string;
+  /** Bundles of containers and of infra containers (config.json, pid files, conmon's files), a directory per container. */
+  readonly bundles: string;
+
+  /** conmon leaves exit codes here, a file per container. */
+  readonly exits: string;
+  /** conmon makes attach sockets here, `<id>/attach`. */
+  readonly attachSockets: string;
+  /** Pinned namespaces: `<kind>ns/<sandbox id>` with kinds ipc, uts, net, user. */
+  readonly namespaces: string;
+  /** CNI results and the configuration used, per sandbox. */
+  readonly cniCache: string;
+  /** Mounts of image volumes. */
+  readonly imageVolumes: string;
+  /** Logs of pods for which the kubelet names no directory. */
+  readonly podLogs: string;
+
+  sandboxRecord(id: string): string;
+  containerRecord(id: string): string;
+  sandboxRunDir(id: string): string;
+  bundle(id: string): string;
+  namespace(kind: NamespaceKind, id: string): string;
+  /** State directory of an OCI runtime that is told none. */
+  runtimeRoot(handler: string): string;
+}
+
+export type NamespaceKind = "ipc" | "uts" | "net" | "user" | "pid";
+
+/** The paths that follow from a configuration. */
+export function pathsOf(config: Config): Paths {
+  const { root, runroot } = config.crio;
+  const inRoot = (...names: string[]) => path.join(root, ...names);
+  const inRunroot = (...names: string[]) => path.join(runroot, ...names);
+  const namespaces = config.runtime.namespacesDir || inRunroot("namespaces");
+  return {
+    root: path.normalize(root),
+    runroot: path.normalize(runroot),
+    socket: config.api.listen,
+    lockFile: inRoot("lock"),
+    lastStartFile: inRoot("last-start.json"),
+    imageRoot: config.crio.imagestore || inRoot("images"),
+    containerLayers: inRoot("rootfs"),
+    rootfsMounts: inRunroot("rootfs"),
+    sandboxRecords: inRoot("sandboxes"),
+    containerRecords: inRoot("containers"),
+    sandboxRun: inRunroot("sandboxes"),
+    bundles: inRunroot("containers"),
+    exits: config.runtime.containerExitsDir || inRunroot("exits"),
+    attachSockets: config.runtime.containerAttachSocketDir || inRunroot("attach"),
+    namespaces,
+    cniCache: config.berth.cniCacheDir || inRoot("cni"),
+    imageVolumes: inRunroot("image-volumes"),
+    podLogs: config.crio.logDir,
+    sandboxRecord: (id) => inRoot("sandboxes", `${id}.json`),
+    containerRecord: (id) => inRoot("containers", `${id}.json`),
+    sandboxRunDir: (id) => inRunroot("sandboxes", id),
+    bundle: (id) => inRunroot("containers", id),
+    namespace: (kind, id) => path.join(namespaces, `${kind}ns`, id),
+    runtimeRoot: (handler) => inRunroot("runtimes", handler),
+  };
+}

@@ -1,0 +1,60 @@
+import type { Config, RuntimeHandlerConfig } from "./options.ts";
+import { pathsOf } from "./paths.ts";
+
+/** A runtime handler with everything filled in that the configuration leaves to other options. */
+export interface RuntimeHandler extends RuntimeHandlerConfig {
+  readonly name: string;
+  /** Path of the OCI runtime, or a name to look up in PATH. */
+  readonly runtimePath: string;
+  readonly runtimeRoot: string;
+  /** Path of conmon, or `conmon` to look up in PATH. */
+  readonly monitorPath: string;
+}
+
+/** What RuntimeClass handlers stand for: by name, with the key "" for the default handler. */
+export function resolveRuntimeHandlers(config: Config): ReadonlyMap<string, RuntimeHandler> {
+  const handlers = new Map<string, RuntimeHandler>();
+  const defaultName = config.runtime.defaultRuntime;
+  for (const [name, written] of config.runtime.runtimes) handlers.set(name, resolve(config, name, written));
+  const defaultHandler = handlers.get(defaultName);
+  if (defaultHandler !== undefined) handlers.set("", defaultHandler);
+  return handlers;
+}
+
+/** Seconds that a runtime handler has to create a container, with the floor that the option documents. */
+export function containerCreateTimeoutMs(handler: RuntimeHandlerConfig): number {
+  return Math.max(handler.containerCreateTimeoutSeconds, 30) * 1000;
+}
+
+function resolve(config: Config, name: string, written: RuntimeHandlerConfig): RuntimeHandler {
+  const heir = written.inheritDefaultRuntime ? config.runtime.runtimes.get(config.runtime.defaultRuntime) : undefined;
+  const handler = heir === undefined ? written : inherit(written, heir);
+  const program = heir === undefined ? name : config.runtime.defaultRuntime;
+  return {
+    ...handler,
+    name,
+    runtimePath: handler.runtimePath || program,
+    runtimeRoot: handler.runtimeRoot || pathsOf(config).runtimeRoot(program),
+    monitorPath: handler.monitorPath || config.runtime.conmon || "conmon",
+    monitorCgroup: handler.monitorCgroup || config.runtime.conmonCgroup || defaultMonitorCgroup(config),
+    monitorEnv: config.runtime.conmonEnv.length > 0 ? config.runtime.conmonEnv : handler.monitorEnv,
+  };
+}
+
+function inherit(heir: RuntimeHandlerConfig, from: RuntimeHandlerConfig): RuntimeHandlerConfig {
+  return {
+    ...heir,
+    runtimePath: from.runtimePath,
+    runtimeType: from.runtimeType,
+    runtimeRoot: from.runtimeRoot,
+    runtimeConfigPath: from.runtimeConfigPath,
+    monitorPath: from.monitorPath,
+    monitorCgroup: from.monitorCgroup,
+    monitorEnv: from.monitorEnv,
+  };
+}
+
+/** With systemd a monitor gets a scope in system.slice; without, it stays with its pod. */
+function defaultMonitorCgroup(config: Config): string {
+  return config.runtime.cgroupManager === "systemd" ? "system.slice" : "pod";
+}
