@@ -1,0 +1,43 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { busyboxPath } from "./busybox.ts";
+import { eventually } from "./eventually.ts";
+import { cgroupHierarchies, cgroupsBelow, mountsBelow, processesOf, type Territory } from "./footprint.ts";
+
+/**
+ * Takes away everything of a daemon that is not running any more: processes, mounts, cgroups, the bridge, folders.
+ * Throws with what could not be taken away.
+ */
+export async function forceAway(territory: Territory): Promise<void> {
+  for (const { pid } of processesOf(territory)) tryTo(() => process.kill(pid, "SIGKILL"));
+  await eventually("killed processes to end", () => (processesOf(territory).length === 0 ? true : undefined));
+  for (const place of mountsBelow(territory.folder).reverse()) {
+    tryTo(() => execFileSync("umount", ["--lazy", place], { stdio: "ignore" }));
+  }
+  removeCgroups(territory.cgroupParent);
+  if (existsSync(`/sys/class/net/${territory.bridge}`)) {
+    execFileSync(busyboxPath(), ["ip", "link", "delete", territory.bridge]);
+  }
+  const mounts = mountsBelow(territory.folder);
+  // Deleting through a mount would delete somebody else's files.
+  if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(", ")}`);
+  rmSync(territory.folder, { recursive: true, force: true });
+}
+
+function removeCgroups(parent: string): void {
+  for (const folder of cgroupsBelow(parent).reverse()) tryTo(() => rmdirSync(folder));
+  for (const hierarchy of cgroupHierarchies()) {
+    const folder = path.join(hierarchy, parent);
+    if (existsSync(folder)) tryTo(() => rmdirSync(folder));
+  }
+}
+
+/** What is gone already, or goes with its parent, is no failure. */
+function tryTo(action: () => void): void {
+  try {
+    action();
+  } catch {
+    // The caller looks at what is left.
+  }
+}
