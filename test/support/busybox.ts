@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import type { RunDefaults } from "./image-builder.ts";
-import type { TarEntry } from "./layer-tar.ts";
+import type { TarEntry } from "./tar.ts";
 
 const binaries = ["/bin/busybox", "/usr/bin/busybox"];
 
@@ -18,12 +18,12 @@ export function busyboxEntries(): TarEntry[] {
   const applets = execFileSync(file, ["--list"], { encoding: "utf8" }).split("\n").filter(Boolean);
   const folders = ["bin", "dev", "etc", "home", "home/app", "proc", "root", "run", "sys", "usr", "var", "var/tmp"];
   return [
-    ...folders.map((path): TarEntry => ({ path: `${path}/`, type: "directory" })),
-    { path: "tmp/", type: "directory", mode: 0o1777 },
+    ...folders.map((path): TarEntry => ({ path: `${path}/`, kind: "directory" })),
+    { path: "tmp/", kind: "directory", mode: 0o1777 },
     { path: "bin/busybox", content: readFileSync(file), mode: 0o755 },
     ...applets
       .filter((name) => name !== "busybox")
-      .map((name): TarEntry => ({ path: `bin/${name}`, type: "symlink", target: "busybox" })),
+      .map((name): TarEntry => ({ path: `bin/${name}`, kind: "symlink", target: "busybox" })),
     { path: "etc/passwd", content: passwd },
     { path: "etc/group", content: group },
   ];

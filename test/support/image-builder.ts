@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { layerTar, type TarEntry } from "./layer-tar.ts";
+import { tarOf, type TarPart } from "./tar.ts";
 
 export type Compression = "gzip" | "zstd" | "none";
 export type Format = "oci" | "docker";
@@ -13,7 +13,7 @@ export interface Content {
 }
 
 export interface LayerInput {
-  entries: readonly TarEntry[];
+  entries: readonly TarPart[];
   /** gzip unless said otherwise. */
   compression?: Compression;
 }
@@ -100,7 +100,7 @@ export function buildImage(input: ImageInput): BuiltImage {
   const format = input.format ?? "oci";
   const types = mediaTypes[format];
   const platform = input.platform ?? hostPlatform;
-  const tars = input.layers.map((layer) => layerTar(layer.entries));
+  const tars = input.layers.map((layer) => tarOf(layer.entries));
   const layers = input.layers.map((layer, index) => {
     const compression = layer.compression ?? "gzip";
     return content(types[compression], compress(tars[index] ?? Buffer.alloc(0), compression));

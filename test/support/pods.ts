@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import {
   ContainerState,
   ImageService,
@@ -15,9 +15,12 @@ import type { TestDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
 import { parseLog, type LogLine } from "./cri-log.ts";
 
-export type PodConfig = MessageInitShape<typeof PodSandboxConfigSchema>;
-export type ContainerConfig = MessageInitShape<typeof ContainerConfigSchema>;
-export type SecurityContext = MessageInitShape<typeof LinuxContainerSecurityContextSchema>;
+/** A message as a plain object with only the fields that matter. */
+type Plain<D extends DescMessage> = Exclude<MessageInitShape<D>, { $typeName: string }>;
+
+export type PodConfig = Plain<typeof PodSandboxConfigSchema>;
+export type ContainerConfig = Plain<typeof ContainerConfigSchema>;
+export type SecurityContext = Plain<typeof LinuxContainerSecurityContextSchema>;
 
 export interface Pod {
   id: string;
