@@ -54,8 +54,14 @@ export interface Network {
   tearDown(pod: Pick<PodNetwork, "sandboxId" | "podName" | "podNamespace" | "podUid" | "netnsPath">): Promise<void>;
   /** CHECK. */
   check(pod: PodNetwork): Promise<void>;
-  /** GC of attachments other than these, and DEL for cached attachments no sandbox owns. */
+  /**
+   * GC of attachments other than these, and DEL for cached attachments no sandbox owns. Take the set and call in one go: pods
+   * whose setUp is under way or begins later are left alone. Attachments that other programs made are left alone too, unless
+   * they are of the loaded network and their namespace is gone.
+   */
   gc(validSandboxIds: ReadonlySet<string>): Promise<void>;
+  /** True when a plugin of the loaded list takes the `portMappings` capability; false means host ports are up to the runtime. */
+  handlesPortMappings(): boolean;
   /** Result of an earlier setUp from the cache. */
   cachedResult(sandboxId: string): Promise<NetworkResult | undefined>;
   /** Stops watching the configuration directory. */

@@ -1,0 +1,86 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { Network, NetworkResult, NetworkStatus, PodNetwork } from "./index.ts";
+
+type PodIdentity = Parameters<Network["tearDown"]>[0];
+
+/**
+ * A network in memory for domain tests: hands out 10.88.x.y, remembers who is attached, and fails on demand. `calls` holds
+ * `<operation> <sandbox id>` in order.
+ */
+export class FakeNetwork implements Network {
+  readonly calls: string[] = [];
+  /** Sandbox id → what was asked for and given, for pods attached at the moment. */
+  readonly attached = new Map<string, { pod: PodNetwork; result: NetworkResult }>();
+  /** Whether `handlesPortMappings`. */
+  portMappings = true;
+  #status: NetworkStatus = { ready: true, reason: "", message: "" };
+  #changed = Promise.withResolvers<void>();
+  #failures: { operation: "setUp" | "tearDown" | "check" | "gc"; error: Error }[] = [];
+  #count = 0;
+
+  setStatus(status: NetworkStatus): void {
+    this.#status = status;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** The next call of `operation` rejects with `error` and changes nothing. */
+  failNext(operation: "setUp" | "tearDown" | "check" | "gc", error: Error): void {
+    this.#failures.push({ operation, error });
+  }
+
+  status(): NetworkStatus {
+    return this.#status;
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+    while (!this.#status.ready) {
+      if (signal.aborted) throw new DomainError("unavailable", `the network is not ready: ${this.#status.message}`);
+      await Promise.race([this.#changed.promise, aborted.promise]);
+    }
+  }
+
+  async setUp(pod: PodNetwork): Promise<NetworkResult> {
+    this.#enter("setUp", pod.sandboxId);
+    this.#count += 1;
+    const ip = `10.88.${this.#count >> 8}.${this.#count & 255}`;
+    const result: NetworkResult = { ips: [ip], interfaceName: "eth0", mac: "02:00:00:00:00:01", raw: {} };
+    this.attached.set(pod.sandboxId, { pod, result });
+    return result;
+  }
+
+  async tearDown(pod: PodIdentity): Promise<void> {
+    this.#enter("tearDown", pod.sandboxId);
+    this.attached.delete(pod.sandboxId);
+  }
+
+  async check(pod: PodNetwork): Promise<void> {
+    this.#enter("check", pod.sandboxId);
+    if (!this.attached.has(pod.sandboxId))
+      throw new DomainError("not-found", `pod ${pod.podNamespace}/${pod.podName} has no CNI attachment`);
+  }
+
+  async gc(validSandboxIds: ReadonlySet<string>): Promise<void> {
+    this.#enter("gc", [...validSandboxIds].sort().join(","));
+    for (const id of this.attached.keys()) if (!validSandboxIds.has(id)) this.attached.delete(id);
+  }
+
+  handlesPortMappings(): boolean {
+    return this.portMappings;
+  }
+
+  async cachedResult(sandboxId: string): Promise<NetworkResult | undefined> {
+    return this.attached.get(sandboxId)?.result;
+  }
+
+  async close(): Promise<void> {}
+
+  #enter(operation: "setUp" | "tearDown" | "check" | "gc", about: string): void {
+    this.calls.push(`${operation} ${about}`);
+    const index = this.#failures.findIndex((failure) => failure.operation === operation);
+    const [failure] = index < 0 ? [] : this.#failures.splice(index, 1);
+    if (failure !== undefined) throw failure.error;
+  }
+}
