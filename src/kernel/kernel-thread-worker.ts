@@ -1,0 +1,49 @@
+// The thread that may block and may change its namespaces: it waits for processes to end and makes namespaces, and it
+// never returns to its event loop until it is told to stop.
+import { readSync } from "node:fs";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { messageOf } from "#errors/domain-error.ts";
+import { waitReadable } from "#kernel/epoll.ts";
+import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
+import { makeNamespaces, readInNetworkNamespace } from "#kernel/namespace-calls.ts";
+
+const { epoll, wake } = workerData as { epoll: number; wake: number };
+
+function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): KernelThreadReply {
+  try {
+    if (request.kind === "make-namespaces") {
+      makeNamespaces(request.request);
+      return { kind: "done", id: request.id, value: undefined };
+    }
+    return { kind: "done", id: request.id, value: readInNetworkNamespace(request.path, request.file) };
+  } catch (error) {
+    return {
+      kind: "failed",
+      id: request.id,
+      message: String(error),
+      code: error instanceof Error && "code" in error ? String(error.code) : "",
+    };
+  }
+}
+
+/** Performs what has arrived; false when told to stop. */
+function drain(): boolean {
+  readSync(wake, Buffer.alloc(8));
+  for (;;) {
+    const received = receiveMessageOnPort(port);
+    if (received === undefined) return true;
+    const request: KernelThreadRequest = received.message;
+    if (request.kind === "stop") return false;
+    port.postMessage(perform(request));
+  }
+}
+
+if (parentPort === null) throw new Error("kernel-thread-worker runs as a worker thread only");
+const port = parentPort;
+let going = true;
+while (going) {
+  for (const fd of waitReadable(epoll)) {
+    if (fd === wake) going = drain();
+    else port.postMessage({ kind: "readable", fd } satisfies KernelThreadReply);
+  }
+}

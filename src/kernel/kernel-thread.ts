@@ -1,0 +1,133 @@
+import { closeSync, writeSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import { addReadable, createEpoll, createEventfd, openPidfd } from "#kernel/epoll.ts";
+import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
+
+export type KernelThreadRequest =
+  | { kind: "make-namespaces"; id: number; request: NamespacesRequest }
+  | { kind: "read-in-netns"; id: number; path: string; file: string }
+  | { kind: "stop" };
+
+export type KernelThreadReply =
+  | { kind: "done"; id: number; value: string | undefined }
+  | { kind: "failed"; id: number; message: string; code: string }
+  | { kind: "readable"; fd: number };
+
+/** The watch on one process. */
+export interface ExitWatch {
+  /** Resolves when the process has ended; at once when it does not exist. Never rejects. */
+  readonly exited: Promise<void>;
+  /** Gives up waiting; `exited` then stays pending. */
+  close(): void;
+}
+
+/**
+ * One thread for what must not happen on the main one: blocking until processes end (pidfd), and entering or making
+ * namespaces, which are a property of a thread. Stop it with `close` before the process exits: a thread inside a system call
+ * cannot be ended otherwise.
+ */
+export class KernelThread {
+  readonly #epoll = createEpoll();
+  readonly #wake = createEventfd();
+  readonly #worker: Worker;
+  readonly #watched = new Map<number, () => void>();
+  readonly #calls = new Map<number, PromiseWithResolvers<string | undefined>>();
+  readonly #ended: Promise<unknown>;
+  #nextId = 1;
+
+  constructor() {
+    addReadable(this.#epoll, this.#wake);
+    this.#worker = new Worker(new URL("./kernel-thread-worker.ts", import.meta.url), {
+      name: "kernel",
+      workerData: { epoll: this.#epoll, wake: this.#wake },
+      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
+    });
+    this.#ended = new Promise((resolve) => this.#worker.once("exit", resolve));
+    this.#worker.on("message", (reply: KernelThreadReply) => this.#receive(reply));
+    this.#worker.on("error", (error) => this.#failAll(error));
+    this.#worker.unref();
+    process.once("exit", this.#stop);
+  }
+
+  // A thread blocked in a system call cannot be terminated: Node would wait for it for ever at its own end.
+  readonly #stop = (): void => this.#send({ kind: "stop" });
+
+  /** Waits for any process, child or not, to end. */
+  watchExit(pid: number): ExitWatch {
+    const fd = openPidfd(pid);
+    if (fd === undefined) return { exited: Promise.resolve(), close() {} };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const release = (): void => {
+      if (!this.#watched.delete(fd)) return;
+      closeSync(fd);
+      this.#refer();
+    };
+    this.#watched.set(fd, () => {
+      release();
+      resolve();
+    });
+    this.#refer();
+    addReadable(this.#epoll, fd, { once: true });
+    return { exited: promise, close: release };
+  }
+
+  /** See `makeNamespaces`; the error has the errno name as `code`. */
+  async makeNamespaces(request: NamespacesRequest): Promise<void> {
+    await this.#call((id) => ({ kind: "make-namespaces", id, request }));
+  }
+
+  /** Reads a proc file as a process in that network namespace sees it. */
+  async readInNetworkNamespace(path: string, file: string): Promise<string> {
+    return (await this.#call((id) => ({ kind: "read-in-netns", id, path, file }))) ?? "";
+  }
+
+  async close(): Promise<void> {
+    process.off("exit", this.#stop);
+    this.#worker.ref();
+    this.#stop();
+    await this.#ended;
+    for (const fd of this.#watched.keys()) closeSync(fd);
+    this.#watched.clear();
+    closeSync(this.#epoll);
+    closeSync(this.#wake);
+  }
+
+  #call(request: (id: number) => KernelThreadRequest): Promise<string | undefined> {
+    const id = this.#nextId++;
+    const call = Promise.withResolvers<string | undefined>();
+    this.#calls.set(id, call);
+    this.#refer();
+    this.#send(request(id));
+    return call.promise;
+  }
+
+  /** The program goes on as long as somebody waits for this thread, no longer. */
+  #refer(): void {
+    if (this.#calls.size + this.#watched.size > 0) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
+  #send(request: KernelThreadRequest): void {
+    this.#worker.postMessage(request);
+    const one = Buffer.alloc(8);
+    one.writeBigUInt64LE(1n);
+    writeSync(this.#wake, one);
+  }
+
+  #receive(reply: KernelThreadReply): void {
+    if (reply.kind === "readable") {
+      this.#watched.get(reply.fd)?.();
+      return;
+    }
+    const call = this.#calls.get(reply.id);
+    this.#calls.delete(reply.id);
+    this.#refer();
+    if (reply.kind === "done") call?.resolve(reply.value);
+    else call?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
+  }
+
+  #failAll(error: unknown): void {
+    for (const call of this.#calls.values()) call.reject(error);
+    this.#calls.clear();
+  }
+}

@@ -1,0 +1,105 @@
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { check, libc } from "#kernel/libc.ts";
+import { bindMount, unmount } from "#kernel/mount.ts";
+
+const unshareCall = libc.func("int unshare(int flags)") as (flags: number) => number;
+const setnsCall = libc.func("int setns(int fd, int type)") as (fd: number, type: number) => number;
+const sethostname = libc.func("int sethostname(const char *name, size_t length)") as (
+  name: string,
+  length: number,
+) => number;
+const socketCall = libc.func("int socket(int domain, int type, int protocol)") as (
+  domain: number,
+  type: number,
+  protocol: number,
+) => number;
+const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)") as (
+  fd: number,
+  request: number,
+  argument: Buffer,
+) => number;
+
+export type NamespaceKind = "net" | "ipc" | "uts";
+
+const cloneFlags: Record<NamespaceKind, number> = { net: 0x40000000, ipc: 0x08000000, uts: 0x04000000 };
+
+/** Namespaces to make together; each is kept alive by a bind mount on its path, which the caller unmounts and removes. */
+export interface NamespacesRequest {
+  pins: { kind: NamespaceKind; path: string }[];
+  /** Set in the new uts namespace. */
+  hostname?: string;
+  /** Written inside the new namespaces, e.g. `net.ipv4.ip_forward`. */
+  sysctls: Record<string, string>;
+}
+
+/**
+ * Makes namespaces by unsharing the calling thread, pins them, and returns the thread to where it was. Only for a thread
+ * that does nothing else meanwhile. On failure no pin stays.
+ * @throws SystemError
+ */
+export function makeNamespaces(request: NamespacesRequest): void {
+  using home = currentNamespaces(request.pins.map((pin) => pin.kind));
+  using undo = new DisposableStack();
+  const flags = request.pins.reduce((all, pin) => all | cloneFlags[pin.kind], 0);
+  check(unshareCall(flags), "unshare");
+  undo.defer(() => home.enter());
+  if (request.pins.some((pin) => pin.kind === "net")) bringLoopbackUp();
+  if (request.hostname !== undefined)
+    check(sethostname(request.hostname, Buffer.byteLength(request.hostname)), "sethostname");
+  for (const [name, value] of Object.entries(request.sysctls)) writeFileSync(sysctlPath(name), value);
+  using failed = new DisposableStack();
+  for (const pin of request.pins) {
+    closeSync(openSync(pin.path, "a", 0o600));
+    bindMount(`/proc/thread-self/ns/${pin.kind}`, pin.path);
+    failed.defer(() => unmount(pin.path, { lazy: true }));
+  }
+  failed.move();
+}
+
+/** sysctl(8) spells dots; a slash in a name stands for a dot in the path (`net.ipv4.conf.eth0/1.forwarding`). */
+export function sysctlPath(name: string): string {
+  const swapped = name.replaceAll(/[./]/g, (character) => (character === "." ? "/" : "."));
+  return `/proc/sys/${swapped}`;
+}
+
+/** Reads a file such as /proc/thread-self/net/dev inside the network namespace pinned at `path`. */
+export function readInNetworkNamespace(path: string, file: string): string {
+  using home = currentNamespaces(["net"]);
+  const fd = openSync(path, "r");
+  try {
+    check(setnsCall(fd, cloneFlags.net), "setns", path);
+  } finally {
+    closeSync(fd);
+  }
+  try {
+    return readFileSync(file, "utf8");
+  } finally {
+    home.enter();
+  }
+}
+
+function currentNamespaces(kinds: NamespaceKind[]): { enter(): void } & Disposable {
+  const fds = kinds.map((kind) => ({ kind, fd: openSync(`/proc/thread-self/ns/${kind}`, "r") }));
+  return {
+    enter() {
+      for (const { kind, fd } of fds) check(setnsCall(fd, cloneFlags[kind]), "setns", kind);
+    },
+    [Symbol.dispose]() {
+      for (const { fd } of fds) closeSync(fd);
+    },
+  };
+}
+
+/** netdevice(7): SIOCSIFFLAGS with IFF_UP on `lo` of the calling thread's network namespace. */
+function bringLoopbackUp(): void {
+  const [inet, datagram, closeOnExec, setFlags, up] = [2, 2, 0o2000000, 0x8914, 1];
+  const fd = check(socketCall(inet, datagram | closeOnExec, 0), "socket");
+  try {
+    const request = Buffer.alloc(40);
+    request.write("lo", 0);
+    request.writeInt16LE(up, 16);
+    check(ioctl(fd, setFlags, request), "ioctl SIOCSIFFLAGS", "lo");
+  } finally {
+    closeSync(fd);
+  }
+}
