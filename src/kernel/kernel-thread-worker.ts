@@ -1,8 +1,8 @@
 // The thread that may block and may change its namespaces: it waits for processes to end and makes namespaces, and it
 // never returns to its event loop until it is told to stop.
 import { readSync } from "node:fs";
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors/domain-error.ts";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { waitReadable } from "#kernel/epoll.ts";
 import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
 import { makeNamespaces, readInNetworkNamespace } from "#kernel/namespace-calls.ts";
@@ -20,7 +20,7 @@ function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): Kerne
     return {
       kind: "failed",
       id: request.id,
-      message: String(error),
+      message: messageOf(error),
       code: error instanceof Error && "code" in error ? String(error.code) : "",
     };
   }

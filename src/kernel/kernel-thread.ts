@@ -40,6 +40,8 @@ export class KernelThread {
     this.#worker = new Worker(new URL("./kernel-thread-worker.ts", import.meta.url), {
       name: "kernel",
       workerData: { epoll: this.#epoll, wake: this.#wake },
+      // Descriptors are made and closed by both threads; Node would warn of what it did not open itself.
+      trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
     });
     this.#ended = new Promise((resolve) => this.#worker.once("exit", resolve));
