@@ -1,0 +1,16 @@
+/** Calls back once after `timeoutMs` without a `touch`. Zero or less means never. */
+export class IdleTimer {
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(timeoutMs: number, onIdle: () => void) {
+    if (timeoutMs > 0) this.#timer = setTimeout(onIdle, timeoutMs);
+  }
+
+  touch(): void {
+    this.#timer?.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
