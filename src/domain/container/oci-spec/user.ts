@@ -106,3 +106,13 @@ export function groupWithPrimary(group: string, user: ResolvedUser): string | un
 function appended(text: string, line: string): string {
   return `${text === "" || text.endsWith("\n") ? text : `${text}\n`}${line}\n`;
 }
+
+/**
+ * An umask in octal, as an annotation has it.
+ * @throws DomainError invalid-argument
+ */
+export function parseUmask(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^0?[0-7]{1,3}$/.test(text)) return Number.parseInt(text, 8);
+  throw new DomainError("invalid-argument", `${JSON.stringify(text)} is no umask, an octal number up to 0777`);
+}

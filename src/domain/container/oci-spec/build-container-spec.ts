@@ -1,0 +1,225 @@
+import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
+import { selinuxLabels } from "#domain/sandbox/selinux-labels.ts";
+import type { SelinuxLabels } from "#drivers/security/index.ts";
+import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
+import type { OciLinux, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
+import { allowedAnnotations, containerAnnotations } from "./annotations.ts";
+import { apparmorProfile } from "./apparmor.ts";
+import { buildCapabilities, type CapabilityResult } from "./capabilities.ts";
+import { applyCdiEdits } from "./cdi-edits.ts";
+import { runsSystemd } from "./default-mounts.ts";
+import { buildDevices } from "./devices.ts";
+import { buildMaskedPaths } from "./masked.ts";
+import { buildMounts, type MountResult } from "./mounts.ts";
+import { buildNamespaces, hasUserNamespace, userNamespaceMaps } from "./namespaces.ts";
+import { processArgs, processCwd, processEnv } from "./process.ts";
+import { buildResources, oomScoreAdj } from "./resources.ts";
+import { buildRlimits } from "./rlimits.ts";
+import { buildSeccomp, type SeccompResult } from "./seccomp.ts";
+import type { ContainerSpecInputs } from "./spec-inputs.ts";
+import { parseUmask, type ResolvedUser, resolveUser } from "./user.ts";
+
+/** Version of the runtime specification that config.json says it follows: the newest that runc 1.1 knows. */
+export const ociVersion = "1.0.2";
+
+export interface BuiltSpec {
+  spec: OciSpec;
+  /** What could not be given as asked, each a sentence for the log. */
+  warnings: string[];
+  user: ResolvedUser;
+  labels: SelinuxLabels;
+  /** `RuntimeDefault`, `Unconfined`, `Localhost/...`. */
+  seccompName: string;
+}
+
+/** What several sections of config.json need to know. */
+interface Parts {
+  args: string[];
+  user: ResolvedUser;
+  capabilities: CapabilityResult;
+  seccomp: SeccompResult;
+  labels: SelinuxLabels;
+  mounts: MountResult;
+  warnings: string[];
+}
+
+/**
+ * config.json of a container. Pure: all that depends on the machine comes in.
+ * @throws DomainError as the sections do, mostly invalid-argument
+ */
+export function buildContainerSpec(inputs: ContainerSpecInputs): BuiltSpec {
+  const { container, sandbox, policy } = inputs;
+  const { securityContext } = container.request.linux;
+  const parts = buildParts(inputs);
+  const { mounts, seccomp, user, labels, warnings } = parts;
+  const spec: OciSpec = {
+    ociVersion,
+    root: {
+      path: container.rootfs.path,
+      readonly: securityContext.readonlyRootfs || (policy.readOnly && !securityContext.privileged),
+    },
+    ...(sandbox.namespaces.uts === undefined || sandbox.hostname === "" ? {} : { hostname: sandbox.hostname }),
+    mounts: mounts.mounts,
+    process: buildProcess(inputs, parts),
+    ...(container.hooks === undefined ? {} : { hooks: container.hooks }),
+    linux: buildLinux(inputs, parts),
+    annotations: containerAnnotations(inputs, seccomp.name),
+  };
+  const complete = container.cdi === undefined ? spec : applyCdiEdits(spec, container.cdi);
+  return { spec: complete, warnings, user, labels, seccompName: seccomp.name };
+}
+
+function buildParts(inputs: ContainerSpecInputs): Parts {
+  const { host, policy, container } = inputs;
+  const { securityContext } = container.request.linux;
+  const image = container.image.config.config ?? {};
+  const args = processArgs(container.request, image);
+  const capabilities = buildCapabilities({
+    request: securityContext.capabilities,
+    privileged: securityContext.privileged,
+    defaults: policy.defaultCapabilities,
+    addInheritable: policy.addInheritableCapabilities,
+    bounding: host.capabilities.bounding,
+  });
+  const seccomp = buildSeccomp({
+    profile: securityContext.seccomp,
+    localhostText: container.seccompText,
+    privileged: securityContext.privileged,
+    enabled: host.seccomp.enabled,
+    defaultProfile: policy.seccompProfile,
+    privilegedProfile: policy.privilegedSeccompProfile,
+    architecture: host.architecture,
+    capabilities: capabilities.capabilities.bounding,
+    kernelRelease: host.kernelRelease,
+  });
+  return {
+    args,
+    user: resolveUser({ ...securityContext, imageUser: image.User ?? "", ...container.rootfs }),
+    capabilities,
+    seccomp,
+    labels: labelsOf(inputs, args),
+    mounts: mountsOf(inputs, args),
+    warnings: [...capabilityWarnings(capabilities), ...seccomp.warnings],
+  };
+}
+
+function capabilityWarnings({ leftOut }: CapabilityResult): string[] {
+  if (leftOut.length === 0) return [];
+  return [`not given, because the daemon does not have them: ${leftOut.join(", ")}`];
+}
+
+function labelsOf({ host, policy, sandbox, container }: ContainerSpecInputs, args: readonly string[]): SelinuxLabels {
+  const { securityContext } = container.request.linux;
+  return selinuxLabels({
+    facts: host.selinux,
+    options: securityContext.selinux ?? sandbox.request.linux.securityContext.selinux,
+    namespaces: securityContext.namespaceOptions,
+    privileged: securityContext.privileged,
+    hostNetworkDisables: policy.hostNetworkDisablesSelinux,
+    level: sandbox.selinuxLevel,
+    kind: policy.runtimeKind === "vm" ? "kvm" : runsSystemd(args) ? "init" : "container",
+  });
+}
+
+function mountsOf({ host, policy, container }: ContainerSpecInputs, args: readonly string[]): MountResult {
+  const { privileged, namespaceOptions } = container.request.linux.securityContext;
+  const annotations = allowedAnnotations(container.request.annotations, policy.allowedAnnotations);
+  const systemd = runsSystemd(args);
+  const writableByAnnotation = requestedBy(annotations, requestAnnotation.cgroupWritable) === "true";
+  return buildMounts({
+    defaults: {
+      privileged,
+      cgroupWritable: systemd || (writableByAnnotation && host.cgroup.version === 2),
+      bindHostSysfs: hasUserNamespace(namespaceOptions) && namespaceOptions.network === "node",
+      systemd,
+      tmpfsForReadonlyRoot: policy.readOnly && !privileged,
+    },
+    provided: container.provided,
+    volumes: container.volumes,
+    features: policy.runtimeFeatures,
+    storageRoots: policy.storageRoots,
+  });
+}
+
+function buildProcess({ host, policy, sandbox, container }: ContainerSpecInputs, parts: Parts): OciProcess {
+  const { request } = container;
+  const { securityContext } = request.linux;
+  const image = container.image.config.config ?? {};
+  const canRaise = host.capabilities.effective.includes("CAP_SYS_RESOURCE");
+  const limits = buildRlimits(policy.defaultUlimits, { rlimits: host.rlimits, canRaise });
+  const oom = oomScoreAdj(request.linux.resources?.oomScoreAdj ?? 0, {
+    oomScoreAdj: host.oomScoreAdj,
+    canLower: canRaise,
+  });
+  parts.warnings.push(...limits.warnings, ...(oom.warning === undefined ? [] : [oom.warning]));
+  const profile = apparmorProfile({
+    profile: securityContext.apparmor,
+    privileged: securityContext.privileged,
+    enabled: host.apparmor.enabled,
+    defaultProfile: policy.apparmorProfile,
+  });
+  const annotations = allowedAnnotations(request.annotations, policy.allowedAnnotations);
+  const umask = parseUmask(requestedBy(annotations, requestAnnotation.umask));
+  const { uid, gid, additionalGids, home } = parts.user;
+  return {
+    terminal: request.tty,
+    user: { uid, gid, additionalGids, ...(umask === undefined ? {} : { umask }) },
+    args: parts.args,
+    env: processEnv({
+      request: request.env,
+      image,
+      defaults: [...policy.defaultEnv, ...(runsSystemd(parts.args) ? ["container=crio"] : [])],
+      hostname: sandbox.hostname,
+      home: container.rootfs.passwd === "" ? undefined : home,
+      tty: request.tty,
+    }),
+    cwd: processCwd(request.workingDir, image),
+    capabilities: parts.capabilities.capabilities,
+    rlimits: limits.rlimits,
+    noNewPrivileges: securityContext.noNewPrivs,
+    oomScoreAdj: oom.value,
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...(parts.labels.processLabel === "" ? {} : { selinuxLabel: parts.labels.processLabel }),
+  };
+}
+
+function buildLinux({ host, policy, sandbox, container }: ContainerSpecInputs, parts: Parts): OciLinux {
+  const { securityContext, resources: requested } = container.request.linux;
+  const { privileged, namespaceOptions } = securityContext;
+  const { uid, gid } = parts.user;
+  const devices = buildDevices({
+    devices: [...policy.additionalDevices, ...container.devices],
+    hostDevices: privileged && !policy.privilegedWithoutHostDevices ? container.hostDevices : undefined,
+    owner: policy.deviceOwnershipFromSecurityContext && uid !== 0 ? { uid, gid } : undefined,
+  });
+  const { resources, warnings } = buildResources({
+    requested,
+    cgroup: host.cgroup,
+    minMemoryBytes: policy.minMemoryBytes,
+    pidsLimit: policy.pidsLimit,
+  });
+  parts.warnings.push(...warnings);
+  const maps = userNamespaceMaps(namespaceOptions);
+  return {
+    namespaces: buildNamespaces({
+      options: namespaceOptions,
+      sandbox: sandbox.namespaces,
+      targetPidPath: container.targetPidPath,
+      privileged,
+      cgroupVersion: host.cgroup.version,
+    }),
+    ...(maps.uids.length === 0 ? {} : { uidMappings: maps.uids, gidMappings: maps.gids }),
+    devices: devices.devices,
+    cgroupsPath: cgroupsPath(policy.cgroupManager, sandbox.request.linux.cgroupParent, container.id),
+    resources: {
+      ...resources,
+      devices: devices.rules,
+      ...(container.blockIo === undefined ? {} : { blockIO: container.blockIo }),
+    },
+    ...(parts.mounts.rootfsPropagation === undefined ? {} : { rootfsPropagation: parts.mounts.rootfsPropagation }),
+    ...(parts.seccomp.seccomp === undefined ? {} : { seccomp: parts.seccomp.seccomp }),
+    ...buildMaskedPaths(securityContext),
+    ...(parts.labels.mountLabel === "" ? {} : { mountLabel: parts.labels.mountLabel }),
+    ...(container.rdtClosId === undefined ? {} : { intelRdt: { closID: container.rdtClosId } }),
+  };
+}
