@@ -1,0 +1,104 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { ContainerRequest } from "#domain/container/request.ts";
+import type { ProcessRef, SandboxId } from "#domain/sandbox/sandbox.ts";
+import type { LinuxResources } from "#domain/sandbox/request.ts";
+
+/** 64 hexadecimal digits. */
+export type ContainerId = string & { readonly __brand?: "ContainerId" };
+
+/** How a container ended. Times are nanoseconds since the epoch, decimal. */
+export interface ContainerExit {
+  exitCode: number;
+  finishedAtNs: string;
+  /** CamelCase: `Completed`, `Error`, `OOMKilled`, `StartError`, `ContainerStatusUnknown`. */
+  reason: string;
+  message: string;
+}
+
+/** Where a container is in its life. */
+export type ContainerState =
+  | { kind: "creating" }
+  | { kind: "created" }
+  | { kind: "running"; startedAtNs: string }
+  | { kind: "exited"; startedAtNs: string; exit: ContainerExit }
+  | { kind: "removing"; startedAtNs: string; exit: ContainerExit };
+
+/** A mount as it was made, for ContainerStatus. */
+export interface ContainerMount {
+  containerPath: string;
+  hostPath: string;
+  readonly: boolean;
+  recursiveReadOnly: boolean;
+  selinuxRelabel: boolean;
+  propagation: "private" | "host-to-container" | "bidirectional";
+  uidMappings: { hostId: number; containerId: number; length: number }[];
+  gidMappings: { hostId: number; containerId: number; length: number }[];
+  image?: string;
+  imageSubPath?: string;
+}
+
+/** What is kept of a container, in memory and on disk. Never changed in place: a transition makes a new one. */
+export interface Container {
+  readonly version: 1;
+  readonly id: ContainerId;
+  readonly sandboxId: SandboxId;
+  readonly request: ContainerRequest;
+  /** OCI runtime handler that runs it, never empty. */
+  readonly runtimeHandler: string;
+  readonly createdAtNs: string;
+  readonly bootId: string;
+  readonly state: ContainerState;
+  /** 64 hex of the image, and what the status shows as image_ref. */
+  readonly imageId: string;
+  readonly imageRef: string;
+  /** Absolute path of the log on the host; empty when the pod keeps no logs. */
+  readonly logPath: string;
+  readonly mounts: readonly ContainerMount[];
+  readonly user: { uid: number; gid: number; supplementalGroups: readonly number[] };
+  /** `SIGTERM` or what the request or the image asks for. */
+  readonly stopSignal: string;
+  /** As now applied: what was asked for at creation and by later updates. */
+  readonly resources: LinuxResources | undefined;
+  /** cgroup path as given to the runtime (linux.cgroupsPath). */
+  readonly cgroupsPath: string;
+  /** Known from "created" on, until the exit. */
+  readonly process?: ProcessRef;
+  readonly monitor?: ProcessRef;
+  readonly privileged: boolean;
+}
+
+/** One attempt of one container of a pod is one container: a retry with the same name gets the same id. */
+export function containerName(sandboxId: SandboxId, request: ContainerRequest): string {
+  return [sandboxId, request.metadata.name, String(request.metadata.attempt)].join("_");
+}
+
+const nextStates: Record<ContainerState["kind"], readonly ContainerState["kind"][]> = {
+  creating: ["created", "exited", "removing"],
+  created: ["running", "exited", "removing"],
+  running: ["exited"],
+  exited: ["removing"],
+  removing: ["removing"],
+};
+
+/**
+ * The container in its next state.
+ * @throws DomainError failed-precondition for a step that the life of a container does not have
+ */
+export function withState(container: Container, state: ContainerState): Container {
+  if (!nextStates[container.state.kind].includes(state.kind)) {
+    throw new DomainError(
+      "failed-precondition",
+      `container ${container.id} is ${container.state.kind} and cannot become ${state.kind}`,
+    );
+  }
+  return { ...container, state };
+}
+
+export function isRunning(container: Container): boolean {
+  return container.state.kind === "running";
+}
+
+/** True when the container has processes or may soon have: created or running. */
+export function isLive(container: Container): boolean {
+  return container.state.kind === "created" || container.state.kind === "running";
+}

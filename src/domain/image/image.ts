@@ -1,0 +1,46 @@
+import type { ImageConfig } from "#spec/oci-image.ts";
+
+/** An image as the CRI shows it. */
+export interface Image {
+  /** 64 hex of the config digest. */
+  readonly id: string;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  /** Unpacked bytes of all layers. */
+  readonly sizeBytes: number;
+  readonly pinned: boolean;
+  /** Undefined for an artifact. */
+  readonly config: ImageConfig | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** ImageSpec's part that pulls need, and the credentials of the request. */
+export interface PullRequest {
+  /** As the user wrote it. */
+  image: string;
+  auth: {
+    username?: string;
+    password?: string;
+    auth?: string;
+    identityToken?: string;
+    registryToken?: string;
+    serverAddress?: string;
+  };
+  /** Namespace of the pod that wants it; empty when there is none. */
+  namespace: string;
+}
+
+/** Progress of one layer of a pull under way. */
+export interface LayerProgress {
+  digest: string;
+  doneBytes: number;
+  totalBytes: number;
+  state: "waiting" | "fetching" | "done" | "present";
+}
+
+/** The user part of ImageStatus: a numeric uid where the image's `User` is one, else a name. */
+export function imageUser(config: ImageConfig | undefined): { uid?: number; username: string } {
+  const user = (config?.config?.User ?? "").split(":")[0] ?? "";
+  if (/^[0-9]+$/.test(user)) return { uid: Number(user), username: "" };
+  return { username: user };
+}
