@@ -18,6 +18,7 @@
  * - Streams may be destroyed at any time, so they may emit `error`; the server listens, a backend need not.
  */
 import type { Duplex, Readable, Writable } from "node:stream";
+import type { Logger } from "#observability/logger.ts";
 
 /** Columns and rows of a terminal. */
 export interface TerminalSize {
@@ -79,13 +80,29 @@ export interface StreamingBackend {
    * stream is reset then. Any other rejection (say, connection refused) is also reported as text, upon which kubectl
    * gives up the whole port-forward.
    */
-  portForward(
-    request: PortForwardRequest,
-    port: number,
-    stream: Duplex,
-    signal: AbortSignal,
-  ): Promise<void>;
+  portForward(request: PortForwardRequest, port: number, stream: Duplex, signal: AbortSignal): Promise<void>;
 
   /** Releases what the backend holds. Called once, after the last session has ended. */
   close?(): Promise<void>;
+}
+
+/** Names the backend that the streaming worker builds. */
+export interface BackendModule {
+  /** `import.meta.resolve`d URL of a module that exports `createBackend: CreateBackend`. */
+  readonly url: string;
+  /** What `createBackend` gets: anything that `structuredClone` can copy. */
+  readonly config: unknown;
+}
+
+/** Builds the backend, in the thread where it is used. */
+export type CreateBackend = (context: BackendContext) => StreamingBackend | Promise<StreamingBackend>;
+
+export interface BackendContext {
+  readonly config: unknown;
+  readonly logger: Logger;
+  /**
+   * Asks the thread that started the worker, say for the state of a container; `payload` and the answer are copied.
+   * For control only: bytes of sessions never take this way. Rejects with the `DomainError` that the other side threw.
+   */
+  ask(method: string, payload: unknown): Promise<unknown>;
 }

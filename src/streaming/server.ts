@@ -82,7 +82,11 @@ class InThreadStreamingServer implements StreamingServer {
     });
     const bound = await bind(server, address, port);
     this.#server = server;
-    const host = isIPv6(address) ? `[${address === "::" ? "::1" : address}]` : address === "0.0.0.0" ? "127.0.0.1" : address;
+    const host = isIPv6(address)
+      ? `[${address === "::" ? "::1" : address}]`
+      : address === "0.0.0.0"
+        ? "127.0.0.1"
+        : address;
     this.#baseUrl = `${tls === undefined ? "http" : "https"}://${host}:${bound}`;
     if (tls !== undefined) this.#watchTls(tls);
     return { host: address, port: bound };

@@ -9,6 +9,7 @@ import {
   namesInHeader,
   spdyPortForwardProtocols,
   spdyRemoteCommandProtocols,
+  tunnelProtocol,
   webSocketPortForwardProtocols,
   webSocketRemoteCommandProtocols,
 } from "./protocols.ts";
@@ -30,12 +31,22 @@ type Verb = (typeof verbs)[number];
 export class Upgrader {
   readonly #pending: PendingRequests<StreamingRequest>;
   readonly #opener: SessionOpener;
-  readonly #remoteCommand = webSocketServer(webSocketRemoteCommandProtocols);
-  readonly #portForward = webSocketServer(webSocketPortForwardProtocols);
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  });
+  /** The subprotocol of each handshake under way. */
+  readonly #chosen = new WeakMap<IncomingMessage, string>();
 
   constructor(pending: PendingRequests<StreamingRequest>, opener: SessionOpener) {
     this.#pending = pending;
     this.#opener = opener;
+    this.#webSockets.on("headers", (lines, message) => {
+      const protocol = this.#chosen.get(message);
+      if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+    });
   }
 
   /** Handles the 'upgrade' event of an HTTP server. */
@@ -69,24 +80,23 @@ export class Upgrader {
     const isPortForward = pending.verb === "portforward";
     const supported = isPortForward ? webSocketPortForwardProtocols : webSocketRemoteCommandProtocols;
     const offered = namesInHeader(message.headers["sec-websocket-protocol"]);
-    if (offered.length > 0 && chooseProtocol(offered, supported) === undefined)
+    const protocol = chooseProtocol(offered, supported);
+    if (protocol === undefined && offered.length > 0)
       return answerPlainly(socket, 403, ...noCommonProtocol(offered, supported));
-    const server = isPortForward ? this.#portForward : this.#remoteCommand;
-    server.handleUpgrade(message, socket, head, (upgraded) => {
+    if (isPortForward && protocol !== tunnelProtocol && pending.request.ports.length === 0)
+      return answerPlainly(
+        socket,
+        400,
+        "unable to upgrade: forwarding over WebSocket channels needs ports in the request",
+      );
+    if (protocol !== undefined) this.#chosen.set(message, protocol);
+    // The ws package takes no name with a slash in it, as the tunnel's has, so it does not get to see the names.
+    delete message.headers["sec-websocket-protocol"];
+    this.#webSockets.handleUpgrade(message, socket, head, (upgraded) => {
       this.#pending.take(token);
-      this.#opener.overWebSocket(pending, upgraded.protocol, upgraded);
+      this.#opener.overWebSocket(pending, protocol ?? "", upgraded);
     });
   }
-}
-
-function webSocketServer(supported: readonly string[]): WebSocketServer {
-  return new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: maxMessageBytes,
-    handleProtocols: (offered) => chooseProtocol([...offered], supported) ?? false,
-  });
 }
 
 function targetOf(message: IncomingMessage): { verb: Verb | undefined; token: string } {

@@ -15,12 +15,7 @@ export interface PortForward {
  * error stream, unless an established connection broke or the client gave up: text there makes kubectl drop all other
  * connections too, so then only this data stream is reset. Never rejects.
  */
-export async function forwardOne(
-  forward: PortForward,
-  port: number,
-  data: MuxStream,
-  error: MuxStream,
-): Promise<void> {
+export async function forwardOne(forward: PortForward, port: number, data: MuxStream, error: MuxStream): Promise<void> {
   const { request, backend } = forward;
   const gone = new AbortController();
   const onClose = () => {

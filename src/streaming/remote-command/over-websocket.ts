@@ -16,7 +16,7 @@ export function remoteCommandOverWebSocket(
   idleTimeoutMs: number,
 ): StreamingSession {
   const wanted = { ...command.request, error: true, resize: command.request.tty };
-  const channels = ([...Object.keys(Channel)] as (keyof typeof Channel)[])
+  const channels = (Object.keys(Channel) as (keyof typeof Channel)[])
     .filter((name) => wanted[name])
     .map((name) => Channel[name]);
   const canHalfClose = protocol.startsWith("v5.");

@@ -20,7 +20,12 @@ export interface RemoteCommandChannels {
 
 /** Exec or attach, bound to its request. */
 export interface RemoteCommand {
-  readonly request: { readonly tty: boolean; readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  readonly request: {
+    readonly tty: boolean;
+    readonly stdin: boolean;
+    readonly stdout: boolean;
+    readonly stderr: boolean;
+  };
   /** For the message of a failure: "error executing command in container". */
   readonly doing: string;
   run(streams: SessionStreams, signal: AbortSignal): Promise<Outcome>;

@@ -25,7 +25,4 @@ function withLength(word: string): Buffer {
 }
 
 /** The 1423 bytes that both ends preset their header compressors with; their Adler-32 is e3c6a7c2. */
-export const spdyDictionary: Buffer = Buffer.concat([
-  ...words.split(" ").map(withLength),
-  Buffer.from(tail, "latin1"),
-]);
+export const spdyDictionary: Buffer = Buffer.concat([...words.split(" ").map(withLength), Buffer.from(tail, "latin1")]);
