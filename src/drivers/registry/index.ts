@@ -67,7 +67,15 @@ export interface RegistryClient {
    */
   resolve(
     reference: ImageReference,
-    options: { platform?: Platform; auth?: RegistryAuth; signal: AbortSignal },
+    options: {
+      /** Default: this machine's. */
+      platform?: Platform;
+      /** Wins over the files; never shown to a mirror on another host. */
+      auth?: RegistryAuth;
+      /** The only credential file to ask, instead of the configured ones (a pause image's, a namespace's). */
+      authFile?: string;
+      signal: AbortSignal;
+    },
   ): Promise<ResolvedImage>;
   /** Re-reads registries.conf, registries.conf.d, certs.d. Called on SIGHUP. */
   reload(): Promise<void>;

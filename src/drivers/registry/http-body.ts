@@ -1,0 +1,82 @@
+import type { IncomingMessage } from "node:http";
+import { DomainError } from "#errors/domain-error.ts";
+import { ConnectionFailure, abortError, connectionFailure } from "./failure.ts";
+
+interface BodySettings {
+  /** Method and URL, for messages. */
+  request: string;
+  stallTimeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** The body of an answer. A connection that is silent for longer than the stall time-out while being read is broken. */
+export class HttpBody {
+  readonly #message: IncomingMessage;
+  readonly #settings: BodySettings;
+  #failure: Error | undefined;
+  #wake: () => void = () => {};
+
+  constructor(message: IncomingMessage, settings: BodySettings) {
+    this.#message = message;
+    this.#settings = settings;
+    for (const event of ["readable", "end", "close"]) message.on(event, () => this.#wake());
+    // Kept for the next read; without a listener a connection that breaks between reads would end the process.
+    message.on("error", (error) => {
+      this.#failure ??= error;
+      this.#wake();
+    });
+  }
+
+  /**
+   * The next bytes, undefined at the end.
+   * @throws ConnectionFailure when the connection breaks or stalls; DomainError when the request's signal fires
+   */
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#settings.signal.aborted) throw abortError(this.#settings.signal, this.#settings.request);
+      if (this.#failure !== undefined) throw connectionFailure(this.#settings.request, this.#failure);
+      const chunk: unknown = this.#message.read();
+      if (chunk instanceof Uint8Array) return chunk;
+      if (this.#message.readableEnded) return undefined;
+      if (this.#message.destroyed)
+        throw new ConnectionFailure(`${this.#settings.request}: the connection was closed early`, { transient: true });
+      await this.#wait();
+    }
+  }
+
+  /** All of the body. @throws DomainError invalid-argument naming `what` when it has more than `limitBytes` */
+  async bytes(limitBytes: number, what: string): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for (let chunk = await this.read(); chunk !== undefined; chunk = await this.read()) {
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > limitBytes) {
+        this.discard();
+        throw new DomainError("invalid-argument", `${what} has more than ${limitBytes} bytes`, {
+          facts: { limitBytes, reason: "UNKNOWN" },
+        });
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /** Closes the connection without reading on. */
+  discard(): void {
+    this.#message.destroy();
+  }
+
+  async #wait(): Promise<void> {
+    const { request, stallTimeoutMs } = this.#settings;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(() => {
+      this.#failure ??= new ConnectionFailure(`${request}: the connection stalled, no bytes for ${stallTimeoutMs} ms`, {
+        reason: "CONNECTION_TIMEOUT",
+        transient: true,
+      });
+      this.#message.destroy();
+    }, stallTimeoutMs);
+    await promise.finally(() => clearTimeout(timer));
+  }
+}
