@@ -56,9 +56,9 @@ export interface MountSource {
   /** With symlinks resolved. */
   path: string;
   isDirectory: boolean;
-  /** Mount point that `path` is on. */
+  /** Mount point that `path` is on; empty when nobody asked for the propagation. */
   mountPoint: string;
-  /** Propagation of that mount. "shared" receives and sends, "slave" receives only. */
+  /** Propagation of that mount, "private" when nobody asked. "shared" receives and sends, "slave" receives only. */
   propagation: "private" | "shared" | "slave";
 }
 
@@ -102,10 +102,11 @@ export interface Security {
   devicesAt(hostPath: string): Promise<HostDevice[]>;
   /**
    * Looks at a bind mount's source. A missing one is made as a directory of mode 0755, unless it is in
-   * `absentMountSourcesToReject`.
+   * `absentMountSourcesToReject`. The mount it is on is only looked up when `propagation` is not "private": reading the mount
+   * table takes a while on a busy node.
    * @throws DomainError not-found for a rejected one, invalid-argument for symlinks in a circle or a path through a file
    */
-  mountSource(hostPath: string): Promise<MountSource>;
+  mountSource(request: { hostPath: string; propagation: string }): Promise<MountSource>;
   /**
    * The text of a seccomp profile that a pod names; a relative path lies below the kubelet's seccomp root.
    * @throws DomainError not-found, invalid-argument
