@@ -1,0 +1,22 @@
+/** Control groups of pods: version 1 or 2, placed by path (cgroupfs) or by systemd unit. Paths are as in linux.cgroupsPath. */
+export interface Cgroups {
+  readonly version: 1 | 2;
+  readonly driver: "cgroupfs" | "systemd";
+  /**
+   * Sees to it that the parent of a pod's cgroups is there; true when it had to be made, and so has to be removed by
+   * `removeParent`. With systemd, slices come and go with their scopes and nothing is made.
+   */
+  ensureParent(parent: string): Promise<boolean>;
+  /** Removes a parent made by `ensureParent` and what empty groups are below it. Idempotent. */
+  removeParent(parent: string): Promise<void>;
+  /**
+   * cgroup.procs files that put a process into the monitors' group; empty when monitors stay where the daemon is. The group is made when needed.
+   */
+  monitorProcsFiles(parent: string, containerId: string): Promise<string[]>;
+  /** Removes the monitor's group. Idempotent. */
+  removeMonitorGroup(parent: string, containerId: string): Promise<void>;
+  /** How many processes of the container the kernel's OOM killer has killed; 0 when unknown or gone. */
+  oomKills(cgroupsPath: string): Promise<number>;
+  /** Kills every process left in the group and waits until it is empty, bounded. */
+  killAll(cgroupsPath: string): Promise<void>;
+}

@@ -1,0 +1,249 @@
+import { closeSync, watch, writeSync } from "node:fs";
+import type { FSWatcher } from "node:fs";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { memoryFile } from "#kernel/memory-file.ts";
+import { identify } from "#kernel/process-identity.ts";
+import { pipe, run, spawn } from "#kernel/spawn.ts";
+import type { Logger } from "#observability/logger.ts";
+import { readSyncPipe } from "./sync-pipe.ts";
+import type { ExitRecord, Monitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
+
+export interface ConmonOptions {
+  path: string;
+  exitsDirectory: string;
+  attachDirectory: string;
+  env: Readonly<Record<string, string>>;
+  /** Bytes; undefined for no limit. */
+  logSizeMaxBytes: number | undefined;
+  noSyncLog: boolean;
+}
+
+/** conmon: one small C program per container, which outlives the daemon. */
+export async function createConmon(options: ConmonOptions, logger: Logger): Promise<Monitor> {
+  await mkdir(options.exitsDirectory, { recursive: true, mode: 0o711 });
+  await mkdir(options.attachDirectory, { recursive: true, mode: 0o711 });
+  const supported = await supportedFlags(options);
+  const listeners = new Set<(id: string) => void>();
+  const watcher = watchExits(options.exitsDirectory, listeners, logger);
+  const recordOf = (id: string): string => path.join(options.exitsDirectory, id);
+
+  return {
+    async create(request) {
+      const argv = [options.path, ...conmonArguments(options, supported, request)];
+      return startConmon(argv, options, request);
+    },
+
+    async reopenLog(_id, bundle, logPath) {
+      const reopen = "2 0 0\n";
+      await rewritten(logPath, () => writeControl(bundle, reopen));
+    },
+
+    async resizeTerminal(bundle, size) {
+      await writeControl(bundle, `1 ${size.height} ${size.width}\n`);
+    },
+
+    async exitRecord(id, bundle) {
+      return readExitRecord(recordOf(id), bundle);
+    },
+
+    onExit(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    async forget(id) {
+      await rm(recordOf(id), { force: true });
+      await rm(path.join(options.attachDirectory, id), { recursive: true, force: true });
+    },
+
+    attachSocket(id) {
+      return path.join(options.attachDirectory, id, "attach");
+    },
+
+    close() {
+      watcher.close();
+    },
+  };
+}
+
+/** conmon renames the record in from a temporary name, which begins with a dot. */
+function watchExits(directory: string, listeners: ReadonlySet<(id: string) => void>, logger: Logger): FSWatcher {
+  const watcher = watch(directory, (_event, name) => {
+    if (name === null || name.startsWith(".")) return;
+    for (const listener of listeners) listener(name);
+  });
+  watcher.on("error", (error) => logger.error(`watching ${directory} for ended containers failed`, { error }));
+  return watcher;
+}
+
+/** conmon differs between distributions: what it is asked for, it has to know. */
+async function supportedFlags(options: ConmonOptions): Promise<string> {
+  const { stdout } = await run([options.path, "--help"], { env: options.env, timeoutMs: 10_000 });
+  return stdout.toString();
+}
+
+function conmonArguments(options: ConmonOptions, supported: string, request: MonitoredCreate): string[] {
+  const flag = (condition: boolean, word: string): string[] => (condition ? [word] : []);
+  return [
+    `--cid=${request.id}`,
+    `--cuuid=${request.id}`,
+    `--name=${request.name}`,
+    `--bundle=${request.bundle}`,
+    `--persist-dir=${request.bundle}`,
+    `--container-pidfile=${path.join(request.bundle, "pidfile")}`,
+    `--conmon-pidfile=${path.join(request.bundle, "conmon-pidfile")}`,
+    `--exit-dir=${options.exitsDirectory}`,
+    `--socket-dir-path=${options.attachDirectory}`,
+    `--log-path=${request.logPath === "" ? "none:" : `k8s-file:${request.logPath}`}`,
+    "--log-level=error",
+    `--runtime=${request.runtime.path}`,
+    ...request.runtime.globalArgs.map((argument) => `--runtime-arg=${argument}`),
+    ...flag(options.logSizeMaxBytes !== undefined, `--log-size-max=${options.logSizeMaxBytes}`),
+    ...flag(request.systemdCgroup, "--systemd-cgroup"),
+    ...flag(request.terminal, "--terminal"),
+    ...flag(request.stdin, "--stdin"),
+    ...flag(request.stdin && !request.stdinOnce, "--leave-stdin-open"),
+    ...flag(request.noPivot, "--no-pivot"),
+    ...flag(options.noSyncLog && supported.includes("--no-sync-log"), "--no-sync-log"),
+  ];
+}
+
+async function startConmon(
+  argv: readonly string[],
+  options: ConmonOptions,
+  request: MonitoredCreate,
+): Promise<Monitored> {
+  using descriptors = new DisposableStack();
+  const sync = pipe();
+  const closeSyncWrite = closeOnce(sync.writeFd, descriptors);
+  const start = pipe();
+  const closeStartRead = closeOnce(start.readFd, descriptors);
+  const closeStartWrite = closeOnce(start.writeFd, descriptors);
+  using stderr = memoryFile();
+  const answer = readSyncPipe(sync.readFd, request.timeoutMs);
+  try {
+    const child = spawn(argv, {
+      env: { ...options.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+      cwd: request.bundle,
+      fds: { 2: stderr.fd, 3: sync.writeFd, 4: start.readFd },
+    });
+    closeSyncWrite();
+    closeStartRead();
+    // conmon waits for this byte before it forks, so that all it makes is born in the right cgroup.
+    await Promise.all(request.cgroupProcsFiles.map((file) => writeFile(file, String(child.pid))));
+    writeSync(start.writeFd, "\0");
+    closeStartWrite();
+    const reply = await answer;
+    if (reply.pid <= 0) throw createError(options, request, reply.message, stderr.read(1 << 14).toString());
+    const monitor = await monitorProcess(request.bundle);
+    return { container: identify(reply.pid) ?? { pid: reply.pid, startTime: "" }, monitor };
+  } catch (error) {
+    closeSyncWrite();
+    if (error instanceof DomainError) throw error;
+    throw new DomainError("internal", `container ${request.id}: monitor ${options.path} failed: ${messageOf(error)}`, {
+      cause: error,
+      facts: { argv },
+    });
+  }
+}
+
+/** Closes a descriptor at the latest when the stack is disposed, and never twice. */
+function closeOnce(fd: number, stack: DisposableStack): () => void {
+  let open = true;
+  const close = (): void => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  stack.defer(close);
+  return close;
+}
+
+function createError(options: ConmonOptions, request: MonitoredCreate, message: string, stderr: string): DomainError {
+  const words = message.trim() === "" ? stderr.trim() : message.trim();
+  const noSuchCommand =
+    /executable file not found|no such file or directory|permission denied|not a directory/i.test(words) &&
+    /exec/i.test(words);
+  return new DomainError(
+    noSuchCommand ? "invalid-argument" : "internal",
+    `container ${request.id}: ${request.runtime.path} create (by ${options.path}) failed: ${words || "it said nothing"}`,
+    { facts: { runtime: request.runtime.path, monitor: options.path, stderr: stderr.trim() } },
+  );
+}
+
+async function monitorProcess(bundle: string): Promise<MonitorProcess> {
+  const pid = Number((await readFile(path.join(bundle, "conmon-pidfile"), "utf8")).trim());
+  return identify(pid) ?? { pid, startTime: "" };
+}
+
+async function readExitRecord(file: string, bundle: string): Promise<ExitRecord | undefined> {
+  try {
+    const [text, { ctimeNs }] = await Promise.all([readFile(file, "utf8"), stat(file, { bigint: true })]);
+    const exitCode = Number.parseInt(text, 10);
+    if (Number.isNaN(exitCode)) return undefined;
+    const oomKilled = await stat(path.join(bundle, "oom")).then(
+      () => true,
+      () => false,
+    );
+    return { exitCode, finishedAtNs: String(ctimeNs), oomKilled };
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** The control fifo has a reader as long as the monitor lives; without one the open fails instead of waiting. */
+async function writeControl(bundle: string, command: string): Promise<void> {
+  const fifo = path.join(bundle, "ctl");
+  const writeOnlyNonBlocking = 0o4001;
+  try {
+    const handle = await open(fifo, writeOnlyNonBlocking);
+    try {
+      await handle.write(command);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new DomainError(
+      "failed-precondition",
+      `the monitor of ${bundle} does not listen on ${fifo}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Runs `action` and resolves once `file` was made or replaced after it. */
+async function rewritten(file: string, action: () => Promise<void>): Promise<void> {
+  const timeoutMs = 10_000;
+  const before = await inode(file);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const look = (): void => {
+    inode(file).then((now) => {
+      if (now !== undefined && now !== before) resolve();
+    }, reject);
+  };
+  const watcher = watch(path.dirname(file), look);
+  const timer = setTimeout(
+    () =>
+      reject(new DomainError("deadline-exceeded", `the monitor did not reopen ${file} within ${timeoutMs / 1000} s`)),
+    timeoutMs,
+  );
+  try {
+    await action();
+    look();
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    watcher.close();
+  }
+}
+
+async function inode(file: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(file, { bigint: true })).ino;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+/** A process and when it started. */
+export interface MonitorProcess {
+  pid: number;
+  startTime: string;
+}
+
+export interface MonitoredCreate {
+  id: string;
+  /** Readable name, for `ps` and logs. */
+  name: string;
+  /** Directory of config.json; the monitor keeps its files there too. */
+  bundle: string;
+  runtime: { path: string; globalArgs: readonly string[] };
+  /** Absolute; empty keeps no log. */
+  logPath: string;
+  terminal: boolean;
+  stdin: boolean;
+  stdinOnce: boolean;
+  systemdCgroup: boolean;
+  noPivot: boolean;
+  /** cgroup.procs files that the monitor is moved into before it makes the container. */
+  cgroupProcsFiles: readonly string[];
+  timeoutMs: number;
+}
+
+export interface Monitored {
+  container: MonitorProcess;
+  monitor: MonitorProcess;
+}
+
+/** How a container ended, from the monitor's own record. */
+export interface ExitRecord {
+  exitCode: number;
+  /** Nanoseconds since the epoch, decimal. */
+  finishedAtNs: string;
+  /** The monitor saw the kernel's OOM killer at work. */
+  oomKilled: boolean;
+}
+
+/** Watches containers: holds their stdio, writes their log, records how they ended (conmon's contract). */
+export interface Monitor {
+  /**
+   * Starts a monitor, which calls `runtime create`. On failure nothing runs and the runtime knows no such container.
+   * @throws DomainError internal|invalid-argument with the runtime's last words
+   */
+  create(request: MonitoredCreate): Promise<Monitored>;
+  /** Makes the monitor reopen the log after a rotation; resolves when the new file is there. */
+  reopenLog(id: string, bundle: string, logPath: string): Promise<void>;
+  resizeTerminal(bundle: string, size: { width: number; height: number }): Promise<void>;
+  /** The record of a container that has ended; undefined while there is none. */
+  exitRecord(id: string, bundle: string): Promise<ExitRecord | undefined>;
+  /** Calls `listener` with the id of every container whose record appears. Returns how to stop that. */
+  onExit(listener: (id: string) => void): () => void;
+  /** Removes the record once it is taken over. Idempotent. */
+  forget(id: string): Promise<void>;
+  /** SOCK_SEQPACKET socket for attaching. */
+  attachSocket(id: string): string;
+  close(): void;
+}

@@ -1,0 +1,78 @@
+import { mkdir, readdir, rm, statfs } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import type { KernelThread } from "#kernel/kernel-thread.ts";
+import { unmount } from "#kernel/mount.ts";
+import type { NamespaceKind, Namespaces } from "./index.ts";
+
+const kinds: readonly NamespaceKind[] = ["net", "ipc", "uts"];
+
+/** Pins at `<directory>/<kind>ns/<sandbox id>`, where tools for CRI-O look for them. */
+export function pinnedNamespaces(directory: string, thread: KernelThread): Namespaces {
+  const directoryOf = (kind: NamespaceKind): string => path.join(directory, `${kind}ns`);
+  const pinOf = (kind: NamespaceKind, id: string): string => path.join(directoryOf(kind), id);
+  let made: Promise<unknown> | undefined;
+
+  return {
+    async pin(sandboxId, wanted, settings) {
+      made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 })));
+      await made;
+      const pins = wanted.map((kind) => ({ kind, path: pinOf(kind, sandboxId) }));
+      try {
+        await thread.makeNamespaces({
+          pins,
+          sysctls: settings.sysctls,
+          ...(settings.hostname !== undefined && wanted.includes("uts") ? { hostname: settings.hostname } : {}),
+        });
+      } catch (error) {
+        await this.unpin(sandboxId);
+        throw pinError(sandboxId, wanted, settings.sysctls, error);
+      }
+      return Object.fromEntries(pins.map((pin) => [pin.kind, pin.path]));
+    },
+
+    async unpin(sandboxId) {
+      for (const kind of kinds) {
+        const pin = pinOf(kind, sandboxId);
+        // The last reference may be a process that still ends: detach, and let the kernel free the rest.
+        while (unmount(pin, { lazy: true }));
+        await rm(pin, { force: true });
+      }
+    },
+
+    async pinned() {
+      const names = await Promise.all(kinds.map((kind) => readdir(directoryOf(kind)).catch(() => [])));
+      return [...new Set(names.flat())];
+    },
+
+    async isPinned(pin) {
+      const nsfsMagic = 0x6e736673;
+      try {
+        return (await statfs(pin)).type === nsfsMagic;
+      } catch (error) {
+        if (hasErrno(error, "ENOENT")) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+function pinError(
+  sandboxId: string,
+  wanted: readonly string[],
+  sysctls: Readonly<Record<string, string>>,
+  error: unknown,
+): DomainError {
+  const about = messageOf(error);
+  const sysctl = Object.keys(sysctls).find((name) => about.includes(`/proc/sys/${name.replaceAll(".", "/")}`));
+  if (sysctl !== undefined) {
+    return new DomainError(
+      "invalid-argument",
+      `sandbox ${sandboxId}: the kernel refuses sysctl ${sysctl}=${sysctls[sysctl]}: ${about}`,
+      { cause: error },
+    );
+  }
+  return new DomainError("internal", `sandbox ${sandboxId}: making ${wanted.join(", ")} namespaces failed: ${about}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,160 @@
+import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { BoundedPipe } from "#kernel/bounded-pipe.ts";
+import { memoryFile } from "#kernel/memory-file.ts";
+import { killTree } from "#kernel/process-tree.ts";
+import { exitCodeOf, run, spawn } from "#kernel/spawn.ts";
+import type { RunResult } from "#kernel/spawn.ts";
+import type { OciFeatures, OciProcess } from "#spec/oci-runtime.ts";
+import { lastWords } from "./last-words.ts";
+import type { OciRuntime, RuntimeExecResult, RuntimeState } from "./index.ts";
+
+export interface RuntimeOptions {
+  handler: string;
+  path: string;
+  root: string;
+  /** The runtime moves containers by systemd's D-Bus instead of writing to cgroupfs itself. */
+  systemdCgroup: boolean;
+  env: Readonly<Record<string, string>>;
+}
+
+/** Longest time for commands that should take milliseconds; a hung runtime must not hang its callers for ever. */
+const commandTimeoutMs = 120_000;
+
+/** An OCI runtime by the command line that runc, crun and runsc share. */
+export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
+  const globalArgs = [`--root=${options.root}`, ...(options.systemdCgroup ? ["--systemd-cgroup"] : [])];
+  let features: Promise<OciFeatures | undefined> | undefined;
+
+  async function call(args: readonly string[], input = ""): Promise<RunResult> {
+    const argv = [options.path, ...globalArgs, ...args];
+    try {
+      return await run(argv, { env: options.env, input, timeoutMs: commandTimeoutMs });
+    } catch (error) {
+      throw new DomainError(
+        "internal",
+        `OCI runtime ${options.path} of handler ${options.handler} cannot be started: ${messageOf(error)}`,
+        {
+          cause: error,
+          facts: { argv },
+        },
+      );
+    }
+  }
+
+  async function must(id: string, args: readonly string[], input = ""): Promise<RunResult> {
+    const result = await call(args, input);
+    if (result.exitCode === 0) return result;
+    throw runtimeError(options, id, args, result);
+  }
+
+  return {
+    handler: options.handler,
+    path: options.path,
+    root: options.root,
+    globalArgs,
+
+    async start(id) {
+      await must(id, ["start", id]);
+    },
+
+    async delete(id, { force = false } = {}) {
+      const args = ["delete", ...(force ? ["--force"] : []), id];
+      const result = await call(args);
+      if (result.exitCode !== 0 && !isUnknownContainer(result)) throw runtimeError(options, id, args, result);
+    },
+
+    async kill(id, signal, { all = false } = {}) {
+      await must(id, ["kill", ...(all ? ["--all"] : []), id, signal]);
+    },
+
+    async state(id) {
+      const result = await call(["state", id]);
+      if (result.exitCode !== 0) {
+        if (isUnknownContainer(result)) return undefined;
+        throw runtimeError(options, id, ["state", id], result);
+      }
+      return parseState(result.stdout);
+    },
+
+    async update(id, resources) {
+      await must(id, ["update", "--resources", "-", id], JSON.stringify(resources));
+    },
+
+    async exec(id, process, execOptions) {
+      return execToEnd(options, globalArgs, id, process, execOptions);
+    },
+
+    async pause(id) {
+      await must(id, ["pause", id]);
+    },
+
+    async resume(id) {
+      await must(id, ["resume", id]);
+    },
+
+    features() {
+      features ??= call(["features"]).then((result) =>
+        result.exitCode === 0 ? (JSON.parse(result.stdout.toString()) as OciFeatures) : undefined,
+      );
+      return features;
+    },
+  };
+}
+
+function parseState(stdout: Buffer): RuntimeState {
+  const { status, pid } = JSON.parse(stdout.toString()) as { status: RuntimeState["status"]; pid?: number };
+  return { status, pid: pid ?? 0 };
+}
+
+/** runc says "container does not exist", crun "No such file or directory" about the status file, runsc "file does not exist". */
+function isUnknownContainer(result: RunResult): boolean {
+  return /does not exist|No such file or directory|not found/i.test(result.stderr.toString());
+}
+
+function runtimeError(options: RuntimeOptions, id: string, args: readonly string[], result: RunResult): DomainError {
+  const words = lastWords(result.stderr.toString());
+  const how = result.timedOut ? `did not end within ${commandTimeoutMs / 1000} s` : `exited with ${exitCodeOf(result)}`;
+  return new DomainError(
+    isUnknownContainer(result) ? "not-found" : "internal",
+    `container ${id}: ${options.path} ${args[0] ?? ""} ${how}: ${words}`,
+    { facts: { argv: [options.path, ...args], exitCode: exitCodeOf(result), stderr: words } },
+  );
+}
+
+async function execToEnd(
+  options: RuntimeOptions,
+  globalArgs: readonly string[],
+  id: string,
+  process: OciProcess,
+  { timeoutMs, maxOutputBytes }: { timeoutMs?: number; maxOutputBytes: number },
+): Promise<RuntimeExecResult> {
+  // The runtime reads its process document from a memory file: nothing to sweep after a crash.
+  using document = memoryFile(JSON.stringify(process));
+  const [stdout, stderr] = [new BoundedPipe(maxOutputBytes), new BoundedPipe(maxOutputBytes)];
+  let timedOut = false;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const child = spawn([options.path, ...globalArgs, "exec", "--process", "/proc/self/fd/3", id], {
+      env: options.env,
+      fds: { 1: stdout.writeFd, 2: stderr.writeFd, 3: document.fd },
+    });
+    stdout.closeWriteEnd();
+    stderr.closeWriteEnd();
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => {
+        timedOut = true;
+        killTree(child.pid);
+      }, timeoutMs);
+    }
+    const status = await child.exited;
+    return { exitCode: exitCodeOf(status), stdout: stdout.finish(), stderr: stderr.finish(), timedOut };
+  } catch (error) {
+    stdout.finish();
+    stderr.finish();
+    throw new DomainError("internal", `container ${id}: cannot start ${options.path} exec: ${messageOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,59 @@
+import type { OciFeatures, OciProcess, OciResources } from "#spec/oci-runtime.ts";
+
+/** What `state` of the OCI runtime command line says (runtime.md, "State"). */
+export interface RuntimeState {
+  status: "creating" | "created" | "running" | "stopped" | "paused";
+  /** Host pid of the init process; 0 when stopped. */
+  pid: number;
+}
+
+export interface RuntimeExecResult {
+  exitCode: number;
+  stdout: Buffer;
+  stderr: Buffer;
+  /** Killed because the time was over. */
+  timedOut: boolean;
+}
+
+/**
+ * One OCI runtime (runc, crun, runsc, ...) by its command line. `create` is missing: the monitor calls it.
+ * Errors are DomainErrors of kind internal (not-found where the runtime knows no such container) with argv, exit code and the last words on stderr.
+ */
+export interface OciRuntime {
+  readonly handler: string;
+  /** Absolute path of the program. */
+  readonly path: string;
+  /** Its state directory (`--root`). */
+  readonly root: string;
+  /** Arguments between the program and the command, for whoever calls it itself. */
+  readonly globalArgs: readonly string[];
+  start(id: string): Promise<void>;
+  /** Idempotent. `force` kills what is left first. */
+  delete(id: string, options?: { force?: boolean }): Promise<void>;
+  /** Sends to the init process, or with `all` to every process of the container. */
+  kill(id: string, signal: string, options?: { all?: boolean }): Promise<void>;
+  /** undefined when there is no such container. */
+  state(id: string): Promise<RuntimeState | undefined>;
+  update(id: string, resources: OciResources): Promise<void>;
+  /**
+   * Runs one more process to its end. When `timeoutMs` is over it and all its descendants are killed. At most `maxOutputBytes` of each
+   * stream are kept.
+   */
+  exec(
+    id: string,
+    process: OciProcess,
+    options: { timeoutMs?: number; maxOutputBytes: number },
+  ): Promise<RuntimeExecResult>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** undefined where the runtime has no `features` command. Asked once. */
+  features(): Promise<OciFeatures | undefined>;
+}
+
+/** The runtimes of the configuration. */
+export interface OciRuntimes {
+  readonly defaultHandler: string;
+  readonly handlers: readonly string[];
+  /** The runtime of a handler; the default one for "". @throws DomainError invalid-argument naming what there is */
+  get(handler: string): OciRuntime;
+}

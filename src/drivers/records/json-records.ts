@@ -1,0 +1,62 @@
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { temporarySuffix, writeFileAtomic } from "#kernel/atomic-file.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import type { CorruptRecord, Records } from "./index.ts";
+
+const suffix = ".json";
+
+/**
+ * Records in `directory`, which is made when needed; what cannot be read goes to `directory/corrupt`.
+ * `parse` checks a decoded record and throws when it is not one.
+ */
+export function jsonRecords<T>(directory: string, parse: (value: unknown) => T): Records<T> {
+  const writing = new KeyedMutex<string>();
+  const fileOf = (id: string): string => path.join(directory, `${id}${suffix}`);
+
+  async function setAside(id: string, error: unknown): Promise<CorruptRecord> {
+    const corrupt = path.join(directory, "corrupt");
+    await mkdir(corrupt, { recursive: true, mode: 0o700 });
+    const setAsideAt = path.join(corrupt, `${id}${suffix}`);
+    await rename(fileOf(id), setAsideAt);
+    return { id, setAsideAt, reason: messageOf(error) };
+  }
+
+  return {
+    async load() {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const names = await readdir(directory);
+      await Promise.all(
+        names.filter((name) => name.endsWith(temporarySuffix)).map((name) => rm(path.join(directory, name))),
+      );
+      const records: T[] = [];
+      const corrupt: CorruptRecord[] = [];
+      const ids = names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
+      await Promise.all(
+        ids.map(async (id) => {
+          try {
+            records.push(parse(JSON.parse(await readFile(fileOf(id), "utf8"))));
+          } catch (error) {
+            corrupt.push(await setAside(id, error));
+          }
+        }),
+      );
+      return { records, corrupt };
+    },
+
+    async put(id, record) {
+      try {
+        await writing.run(id, () => writeFileAtomic(fileOf(id), JSON.stringify(record)));
+      } catch (error) {
+        throw new DomainError("internal", `cannot write the record ${fileOf(id)}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+    },
+
+    async remove(id) {
+      await writing.run(id, () => rm(fileOf(id), { force: true }));
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** The files of a sandbox that its containers see. */
+export interface SandboxFilePaths {
+  resolvConf: string;
+  hostname: string;
+  hosts?: string;
+  shm?: string;
+}
+
+/** Files and the /dev/shm mount of sandboxes, a directory each, gone with the boot. */
+export interface SandboxFileStore {
+  /**
+   * Writes resolv.conf (a copy of the host's when undefined), hostname and, unless `shmSizeBytes` is undefined, mounts a tmpfs for
+   * /dev/shm. Undone by `remove`.
+   */
+  create(
+    sandboxId: string,
+    content: {
+      resolvConf: string | undefined;
+      hostname: string;
+      hosts: string | undefined;
+      shmSizeBytes: number | undefined;
+    },
+  ): Promise<SandboxFilePaths>;
+  /** Unmounts the shm; idempotent. Containers have their own mounts of it. */
+  unmount(sandboxId: string): Promise<void>;
+  /** Unmounts and removes; idempotent. */
+  remove(sandboxId: string): Promise<void>;
+  /** Ids of all sandboxes that have a directory. */
+  ids(): Promise<string[]>;
+}

@@ -1,0 +1,66 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { mount, MountFlag, unmount } from "#kernel/mount.ts";
+import type { SandboxFileStore } from "./index.ts";
+
+/** Sandbox files below `directory`, one directory per sandbox id. */
+export function sandboxDirectories(directory: string, options: { hostResolvConf: string }): SandboxFileStore {
+  const directoryOf = (id: string): string => path.join(directory, id);
+  const shmOf = (id: string): string => path.join(directoryOf(id), "shm");
+
+  async function write(file: string, content: string): Promise<string> {
+    await writeFile(file, content, { mode: 0o644 });
+    return file;
+  }
+
+  return {
+    async create(sandboxId, content) {
+      const own = directoryOf(sandboxId);
+      try {
+        await mkdir(own, { recursive: true, mode: 0o711 });
+        const [resolvConf, hostname, hosts] = await Promise.all([
+          write(path.join(own, "resolv.conf"), content.resolvConf ?? (await readIfThere(options.hostResolvConf))),
+          write(path.join(own, "hostname"), `${content.hostname}\n`),
+          content.hosts === undefined ? undefined : write(path.join(own, "hosts"), content.hosts),
+        ]);
+        const files = { resolvConf, hostname, ...(hosts === undefined ? {} : { hosts }) };
+        if (content.shmSizeBytes === undefined) return files;
+        const shm = shmOf(sandboxId);
+        await mkdir(shm, { recursive: true, mode: 0o1777 });
+        const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
+        mount("shm", shm, "tmpfs", flags, `mode=1777,size=${content.shmSizeBytes}`);
+        return { ...files, shm };
+      } catch (error) {
+        await this.remove(sandboxId);
+        throw new DomainError(
+          "internal",
+          `sandbox ${sandboxId}: preparing its files in ${own} failed: ${messageOf(error)}`,
+          { cause: error },
+        );
+      }
+    },
+
+    async unmount(sandboxId) {
+      while (unmount(shmOf(sandboxId), { lazy: true }));
+    },
+
+    async remove(sandboxId) {
+      await this.unmount(sandboxId);
+      await rm(directoryOf(sandboxId), { recursive: true, force: true });
+    },
+
+    async ids() {
+      return readdir(directory).catch(() => []);
+    },
+  };
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}
