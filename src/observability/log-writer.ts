@@ -1,10 +1,10 @@
-import { write, writeSync } from "node:fs";
+import { write } from "node:fs";
 
 export interface LogWriter {
   /** Queues a line. Returns at once, also when whoever reads the other end does not. */
   write(line: string): void;
-  /** Writes what is queued, blocking, as far as the other end takes it; for the last lines of a process. */
-  flushSync(): void;
+  /** Resolves when all that was queued before is written or given up. */
+  flushed(): Promise<void>;
 }
 
 /** What stops a slow reader of the log from filling the memory of the daemon. */
@@ -20,7 +20,8 @@ export function createLogWriter(fd: number): LogWriter {
   let queue: string[] = [];
   let queuedBytes = 0;
   let dropped = 0;
-  let flying: Buffer | undefined;
+  let isBusy = false;
+  let waiting: (() => void)[] = [];
 
   const takeQueue = (): Buffer => {
     const lines = queue;
@@ -30,20 +31,18 @@ export function createLogWriter(fd: number): LogWriter {
     dropped = 0;
     return Buffer.from(lines.join(""));
   };
-  const pump = (): void => {
-    if (flying === undefined) {
-      if (queue.length === 0) return;
-      flying = takeQueue();
-    }
-    write(fd, flying, (error, written) => {
-      if (error !== null && error.code === "EAGAIN") {
-        setTimeout(pump, retryMs).unref();
-        return;
-      }
+  const next = (): void => {
+    if (queue.length > 0) return writeOut(takeQueue());
+    isBusy = false;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  };
+  const writeOut = (bytes: Buffer): void => {
+    write(fd, bytes, (error, written) => {
+      if (error !== null && error.code === "EAGAIN") setTimeout(() => writeOut(bytes), retryMs);
       // Nothing can be reported when the log itself is gone (EPIPE, ENOSPC); later lines are tried again.
-      const rest = error === null ? flying?.subarray(written) : undefined;
-      flying = rest === undefined || rest.length === 0 ? undefined : rest;
-      pump();
+      else if (error === null && written < bytes.length) writeOut(bytes.subarray(written));
+      else next();
     });
   };
   return {
@@ -54,15 +53,13 @@ export function createLogWriter(fd: number): LogWriter {
       }
       queue.push(line);
       queuedBytes += line.length;
-      if (queue.length === 1 && flying === undefined) queueMicrotask(pump);
+      if (isBusy) return;
+      isBusy = true;
+      // Lines logged in one turn of the event loop go out together.
+      queueMicrotask(next);
     },
-    flushSync() {
-      const rest = takeQueue();
-      try {
-        if (rest.length > 0) writeSync(fd, rest);
-      } catch {
-        // The reader is gone or does not read: the process ends without these lines.
-      }
+    async flushed() {
+      if (isBusy) await new Promise<void>((resolve) => waiting.push(resolve));
     },
   };
 }

@@ -1,0 +1,45 @@
+import { wrapText } from "#lib/wrap-text.ts";
+import { type GlobalFlag, globalFlags } from "./global-flags.ts";
+
+const commands = [
+  ["serve", "Runs the daemon; also what happens without a command."],
+  ["config [--default]", "Prints the configuration with descriptions, or the defaults."],
+  ["status [-s SOCKET] [info|config|containers -i ID]", "Asks a running daemon about itself or a container."],
+  ["ctl", "A client for pods, containers and images; see berth ctl help."],
+  ["wipe [-f]", "Removes all pods, containers and images of a running daemon."],
+  ["version [-j] [-v]", "Prints the version."],
+  ["help", "Prints this."],
+] as const;
+
+const indent = 8;
+const width = 100;
+
+/** `berth help`: commands and all flags. */
+export function help(): number {
+  const { own, options } = globalFlags();
+  const lines = [
+    "berth - a Kubernetes container runtime (CRI v1)",
+    "",
+    "Usage: berth [FLAGS] [COMMAND]",
+    "",
+    "Commands:",
+    ...commands.flatMap(([name, description]) => entry(name, description)),
+    "",
+    "Flags:",
+    ...own.flatMap(describe),
+    "",
+    "Flags that set options of the configuration, each with an environment variable (docs/configuration.md):",
+    ...options.flatMap(describe),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return 0;
+}
+
+function describe({ names, short, isBoolean, description }: GlobalFlag): string[] {
+  const written = [...names.map((name) => `--${name}`), ...(short === undefined ? [] : [`-${short}`])].join(", ");
+  return entry(isBoolean ? written : `${written} VALUE`, description);
+}
+
+function entry(name: string, description: string): string[] {
+  return [`  ${name}`, ...wrapText(description, width - indent).map((line) => " ".repeat(indent) + line)];
+}

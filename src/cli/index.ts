@@ -1,0 +1,61 @@
+import { DomainError } from "#errors/domain-error.ts";
+
+/**
+ * Runs the subcommand that `argv` names (none: the daemon) and resolves with the exit status. Subcommands are imported
+ * when they are needed: `berth version` must not pay for the daemon.
+ * @throws DomainError invalid-argument for a command line that is not understood
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const [first, ...rest] = argv;
+  if (first === "ctl") return await runCtl(rest);
+  if (first === "version" || first === "--version" || first === "-v") {
+    return (await import("./version.ts")).version(first === "version" ? rest : []);
+  }
+  return await runWithFlags(argv);
+}
+
+async function runWithFlags(argv: readonly string[]): Promise<number> {
+  const { joinFlags, parseFlags } = await import("./flag-parser.ts");
+  const { globalFlags } = await import("./global-flags.ts");
+  const known = globalFlags().all;
+  const leading = parseFlags(argv, known);
+  const [word = "serve", ...rest] = leading.rest;
+  if (leading.values.has("version")) return (await import("./version.ts")).version([]);
+  if (leading.values.has("help")) return (await import("./help.ts")).help();
+  switch (word) {
+    case "serve": {
+      const own = parseFlags(rest, known);
+      expectNothing(own.rest);
+      if (own.values.has("help")) return (await import("./help.ts")).help();
+      return await (await import("./serve.ts")).serve(joinFlags(leading.values, own.values));
+    }
+    case "config": {
+      const own = parseFlags(rest, [...known, { names: ["default"], short: undefined, isBoolean: true }]);
+      expectNothing(own.rest);
+      return await (await import("./config.ts")).printConfig(joinFlags(leading.values, own.values));
+    }
+    case "version":
+      return (await import("./version.ts")).version(rest);
+    case "ctl":
+      return await runCtl(rest);
+    case "status":
+      return await (await import("./status.ts")).status(leading.values, rest);
+    case "wipe":
+      return await (await import("./wipe.ts")).wipe(leading.values, rest);
+    case "help":
+    case "h":
+      return (await import("./help.ts")).help();
+    default:
+      throw new DomainError("invalid-argument", `unknown command ${JSON.stringify(word)}; see berth help`);
+  }
+}
+
+async function runCtl(argv: string[]): Promise<number> {
+  return await (await import("./ctl/index.ts")).runCtl(argv);
+}
+
+function expectNothing(rest: readonly string[]): void {
+  const [word] = rest;
+  if (word !== undefined)
+    throw new DomainError("invalid-argument", `unexpected ${JSON.stringify(word)}; see berth help`);
+}

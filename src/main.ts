@@ -1,0 +1,13 @@
+// The launcher's choice of a cache for compiled code is for this process alone, not for those it starts.
+delete process.env["NODE_COMPILE_CACHE"];
+
+try {
+  const { run } = await import("#cli/index.ts");
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  const { DomainError, messageOf } = await import("#errors/domain-error.ts");
+  const isExpected = error instanceof DomainError;
+  const text = isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
+  process.stderr.write(`berth: ${text}\n`);
+  process.exitCode = isExpected && error.kind === "invalid-argument" ? 2 : 1;
+}
