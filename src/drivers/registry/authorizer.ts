@@ -55,9 +55,16 @@ export class Authorizer {
   /**
    * The Authorization header that answers a 401's challenge; undefined when there is none that would help: no
    * challenge that is understood, or one that wants a password where there is none.
+   * @param refused the header that led to the challenge; what another request has found out since is used at once
    * @throws DomainError unauthenticated when the token server refuses the credentials; what the transport throws
    */
-  async answer(target: AuthTarget, wwwAuthenticate: string | undefined): Promise<string | undefined> {
+  async answer(
+    target: AuthTarget,
+    refused: string | undefined,
+    wwwAuthenticate: string | undefined,
+  ): Promise<string | undefined> {
+    const known = this.header(target);
+    if (known !== undefined && known !== refused) return known;
     const key = keyOf(target);
     this.#grants.delete(key);
     if (target.credentials.kind === "registry-token") return undefined;

@@ -62,23 +62,28 @@ export class Endpoint {
 
   /** The header to try again with; undefined when the first answer stands. */
   async #answerChallenge({ answer }: Exchange, sent: string | undefined, signal: AbortSignal) {
-    if (answer.status === 401) return this.#authorize(answer.headers["www-authenticate"], signal);
+    if (answer.status === 401) return this.#authorize(sent, answer.headers["www-authenticate"], signal);
     // Some registries say "forbidden" or "not found" to strangers where a challenge is due. Only the base path tells.
     const stranger = sent === undefined && this.#parts.credentials.kind !== "anonymous";
     if (!stranger || (answer.status !== 403 && answer.status !== 404)) return undefined;
     const base = await this.#parts.connection.get({ path: "/v2/", headers: {}, signal });
     base.answer.body.discard();
-    return base.answer.status === 401 ? this.#authorize(base.answer.headers["www-authenticate"], signal) : undefined;
+    if (base.answer.status !== 401) return undefined;
+    return this.#authorize(sent, base.answer.headers["www-authenticate"], signal);
   }
 
   /** A caller that gives up stops waiting; the token request goes on for whoever else waits for it. */
-  async #authorize(challenge: string | undefined, signal: AbortSignal): Promise<string | undefined> {
+  async #authorize(
+    sent: string | undefined,
+    challenge: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const { promise, reject } = Promise.withResolvers<never>();
     const abort = () => reject(abortError(signal, "waiting for a token"));
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     try {
-      return await Promise.race([this.#parts.authorizer.answer(this.#target(), challenge), promise]);
+      return await Promise.race([this.#parts.authorizer.answer(this.#target(), sent, challenge), promise]);
     } finally {
       signal.removeEventListener("abort", abort);
     }
