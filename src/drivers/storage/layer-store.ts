@@ -1,0 +1,239 @@
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import { Semaphore } from "#lib/semaphore.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { ChainId, LayerInfo, LayerSource, UnpackProgress, Usage } from "./index.ts";
+import { LayerFeed } from "./layer-feed.ts";
+import { digestParts, type Layout } from "./layout.ts";
+import { allowedUnpackedBytes, type LayerLimits } from "./options.ts";
+import type { ReferenceCounts } from "./reference-counts.ts";
+import { SharedFlight } from "./shared-flight.ts";
+import type { SyncBatch } from "./sync-batch.ts";
+import type { TreeJobs } from "./tree-jobs.ts";
+import type { WrittenLayer } from "./unpack/layer-writer.ts";
+import type { WorkerPool } from "./worker/worker-pool.ts";
+
+/** What layer.json holds. */
+interface StoredLayer extends LayerInfo {
+  version: 1;
+  inodes: number;
+  hasRootEntry: boolean;
+}
+
+export interface LayerRequest {
+  chainId: ChainId;
+  diffId: LayerInfo["diffId"];
+  source: LayerSource;
+}
+
+const recordName = "layer.json";
+const readsAtOnce = 16;
+
+/** Unpacked layers by chain id. */
+export class LayerStore {
+  readonly #layout: Layout;
+  readonly #logger: Logger;
+  readonly #limits: LayerLimits;
+  readonly #retry: { retries: number; retryDelayMs: number };
+  readonly #unpackers: WorkerPool;
+  readonly #trees: TreeJobs;
+  readonly #disk: SyncBatch;
+  readonly #references: ReferenceCounts<ChainId>;
+  readonly #layers = new Map<ChainId, StoredLayer>();
+  readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
+  readonly #places = new KeyedMutex<ChainId>();
+  /** Layers that power loss could still take; the value settles when it cannot. */
+  readonly #unsynced = new Map<ChainId, Promise<void>>();
+
+  constructor(parts: {
+    layout: Layout;
+    logger: Logger;
+    limits: LayerLimits;
+    retry: { retries: number; retryDelayMs: number };
+    unpackers: WorkerPool;
+    trees: TreeJobs;
+    disk: SyncBatch;
+    references: ReferenceCounts<ChainId>;
+  }) {
+    this.#layout = parts.layout;
+    this.#logger = parts.logger;
+    this.#limits = parts.limits;
+    this.#retry = parts.retry;
+    this.#unpackers = parts.unpackers;
+    this.#trees = parts.trees;
+    this.#disk = parts.disk;
+    this.#references = parts.references;
+  }
+
+  get(chainId: ChainId): LayerInfo | undefined {
+    const layer = this.#layers.get(chainId);
+    if (layer === undefined) return undefined;
+    return { chainId, diffId: layer.diffId, unpackedSizeBytes: layer.unpackedSizeBytes };
+  }
+
+  has(chainId: ChainId): boolean {
+    return this.#layers.has(chainId);
+  }
+
+  /** Whether the layer sets the owner and mode of the root directory. */
+  hasRootEntry(chainId: ChainId): boolean {
+    return this.#layers.get(chainId)?.hasRootEntry === true;
+  }
+
+  usage(): Usage {
+    const usage: Usage = { usedBytes: 0, inodesUsed: 0 };
+    for (const layer of this.#layers.values()) {
+      usage.usedBytes += layer.unpackedSizeBytes;
+      usage.inodesUsed += layer.inodes;
+    }
+    return usage;
+  }
+
+  /** Reads what is on disk; what is no whole layer is discarded. */
+  async load(): Promise<void> {
+    const reads = new Semaphore(readsAtOnce);
+    const names = await readdir(this.#layout.layers);
+    await Promise.all(names.map((name) => reads.run(() => this.#loadOne(path.join(this.#layout.layers, name)))));
+  }
+
+  async #loadOne(directory: string): Promise<void> {
+    try {
+      const layer = parseStoredLayer(await readFile(path.join(directory, recordName), "utf8"));
+      if (this.#layout.layer(layer.chainId) !== directory) throw new Error(`it names ${layer.chainId}`);
+      await stat(path.join(directory, "diff"));
+      this.#layers.set(layer.chainId, layer);
+    } catch (error) {
+      this.#logger.warn(`layer ${directory} is incomplete and is removed: ${messageOf(error)}`);
+      await this.#trees.discard(directory, this.#layout.staging);
+    }
+  }
+
+  /** See `Storage.addLayer`. */
+  async add(
+    layer: LayerRequest,
+    options: { signal: AbortSignal; onProgress?: ((progress: UnpackProgress) => void) | undefined },
+  ): Promise<LayerInfo> {
+    digestParts(layer.chainId);
+    digestParts(layer.diffId);
+    digestParts(layer.source.digest);
+    this.#references.claim(layer.chainId);
+    const existing = this.get(layer.chainId);
+    if (existing !== undefined) return existing;
+    return await this.#flights.join(layer.chainId, options, (signal, report) => this.#fetch(layer, signal, report));
+  }
+
+  /** Resolves when the layers survive power loss. @throws DomainError internal */
+  async synced(chainIds: readonly ChainId[]): Promise<void> {
+    await Promise.all(chainIds.map((chainId) => this.#unsynced.get(chainId)));
+  }
+
+  /** Removes all layers that nothing refers to. */
+  async collect(): Promise<void> {
+    const garbage = [...this.#layers.keys()].filter((chainId) => this.#references.isGarbage(chainId));
+    for (const chainId of garbage) this.#layers.delete(chainId);
+    await Promise.all(
+      garbage.map((chainId) =>
+        this.#places.run(chainId, async () => {
+          if (!this.#layers.has(chainId)) await this.#trees.discard(this.#layout.layer(chainId), this.#layout.staging);
+        }),
+      ),
+    );
+  }
+
+  async #fetch(
+    layer: LayerRequest,
+    signal: AbortSignal,
+    report: (progress: UnpackProgress) => void,
+  ): Promise<LayerInfo> {
+    const staging = this.#layout.fresh(this.#layout.staging);
+    const diff = path.join(staging, "diff");
+    await using undo = new AsyncDisposableStack();
+    await mkdir(diff, { recursive: true });
+    undo.defer(() => this.#trees.removeLater(staging));
+    await chmod(diff, 0o755);
+    const written = await this.#unpack(layer, diff, signal, report);
+    if (written.skippedXattrs.length > 0) {
+      const names = written.skippedXattrs.slice(0, 10).join(", ");
+      this.#logger.warn(`layer ${layer.source.digest}: the file system does not take the attributes ${names}`);
+    }
+    const stored: StoredLayer = {
+      version: 1,
+      chainId: layer.chainId,
+      diffId: layer.diffId,
+      unpackedSizeBytes: written.unpackedSizeBytes,
+      inodes: written.inodes,
+      hasRootEntry: written.hasRootEntry,
+    };
+    await writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 });
+    await this.#putInPlace(stored, staging);
+    undo.move();
+    return { chainId: stored.chainId, diffId: stored.diffId, unpackedSizeBytes: stored.unpackedSizeBytes };
+  }
+
+  async #unpack(
+    layer: LayerRequest,
+    directory: string,
+    signal: AbortSignal,
+    report: (progress: UnpackProgress) => void,
+  ): Promise<WrittenLayer> {
+    const { source, diffId } = layer;
+    const feed = new LayerFeed(source, { signal, onProgress: report, ...this.#retry });
+    const request = {
+      digest: source.digest,
+      sizeBytes: source.sizeBytes,
+      diffId,
+      directory,
+      maxUnpackedBytes: allowedUnpackedBytes(this.#limits, source.sizeBytes),
+      maxEntries: this.#limits.maxEntries,
+    };
+    try {
+      return await feed.run(this.#unpackers.start("unpack", request, feed.taken));
+    } catch (error) {
+      if (messageOf(error).startsWith(source.digest)) throw error;
+      throw new DomainError(kindOf(error), `layer ${source.digest}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** The record of an image that uses the layer is written after `synced`, so a rename that power loss undoes harms nobody. */
+  async #putInPlace(stored: StoredLayer, staging: string): Promise<void> {
+    const { chainId } = stored;
+    await this.#places.run(chainId, async () => {
+      const place = this.#layout.layer(chainId);
+      try {
+        await rename(staging, place);
+      } catch (error) {
+        if (!hasErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+        await this.#trees.discard(place, this.#layout.staging);
+        await rename(staging, place);
+      }
+      this.#layers.set(chainId, stored);
+    });
+    const sync = this.#disk.sync();
+    this.#unsynced.set(chainId, sync);
+    sync.then(
+      () => this.#unsynced.delete(chainId),
+      () => undefined,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#flights.settled();
+    await Promise.allSettled(this.#unsynced.values());
+  }
+}
+
+function parseStoredLayer(text: string): StoredLayer {
+  const layer = JSON.parse(text) as StoredLayer;
+  digestParts(layer.chainId);
+  digestParts(layer.diffId);
+  if (layer.version !== 1) throw new Error(`version ${layer.version} is not known`);
+  if (![layer.unpackedSizeBytes, layer.inodes].every(Number.isSafeInteger)) throw new Error("its sizes are no numbers");
+  return layer;
+}
+
+/** Removes a directory that may not exist, for what was never filled. */
+export async function removeEmpty(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+}

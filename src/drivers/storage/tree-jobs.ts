@@ -1,0 +1,70 @@
+import { readdir, rename } from "node:fs/promises";
+import path from "node:path";
+import { hasErrno, messageOf } from "#errors/domain-error.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { Usage } from "./index.ts";
+import type { Layout } from "./layout.ts";
+import { WorkerPool } from "./worker/worker-pool.ts";
+
+/** Removes and measures directory trees in a worker of its own, so that they never wait for an unpacking layer. */
+export class TreeJobs {
+  readonly #layout: Layout;
+  readonly #logger: Logger;
+  readonly #pool: WorkerPool;
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(layout: Layout, logger: Logger, idleMs: number) {
+    this.#layout = layout;
+    this.#logger = logger;
+    this.#pool = new WorkerPool({ name: "storage trees", size: 1, idleMs });
+  }
+
+  measure(directory: string): Promise<Usage> {
+    return this.#pool.start("measure-tree", { path: directory }).done;
+  }
+
+  /**
+   * Takes a directory out of its place at once and deletes it later; `wastebasket` is the sweepable directory on the same file
+   * system. Missing is fine. A deletion that fails is logged; the next start tries again.
+   */
+  async discard(directory: string, wastebasket: string): Promise<void> {
+    const discarded = this.#layout.fresh(wastebasket);
+    try {
+      await rename(directory, discarded);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return;
+      throw error;
+    }
+    this.removeLater(discarded);
+  }
+
+  /** Deletes in the background what already lies in a wastebasket. */
+  removeLater(discarded: string): void {
+    const removal = this.remove(discarded).catch((error: unknown) => {
+      this.#logger.warn(`${discarded} could not be removed: ${messageOf(error)}`);
+    });
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+
+  /** Deletes a tree; resolves when it is gone. */
+  async remove(directory: string): Promise<void> {
+    await this.#pool.start("remove-tree", { path: directory }).done;
+  }
+
+  /** Deletes in the background all that an earlier run left in a wastebasket. */
+  async sweep(wastebasket: string): Promise<number> {
+    const names = await readdir(wastebasket);
+    for (const name of names) this.removeLater(path.join(wastebasket, name));
+    return names.length;
+  }
+
+  /** Resolves when no deletion is under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+}

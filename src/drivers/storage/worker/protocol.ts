@@ -1,0 +1,30 @@
+import type { ErrorKind } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import type { Usage } from "../index.ts";
+import type { UnpackRequest } from "../unpack/layer-unpacker.ts";
+import type { WrittenLayer } from "../unpack/layer-writer.ts";
+
+/** What a worker can be asked to do, and what each answers. */
+export interface Jobs {
+  /** Takes data. */
+  unpack: { request: UnpackRequest; result: WrittenLayer };
+  /** Takes data; verifies it and writes it to a new file. */
+  "write-blob": { request: { digest: Digest; sizeBytes: number; file: string }; result: undefined };
+  "remove-tree": { request: { path: string }; result: undefined };
+  "measure-tree": { request: { path: string }; result: Usage };
+}
+
+export type JobKind = keyof Jobs;
+
+export type ToWorker =
+  | { [K in JobKind]: { kind: K; task: number; request: Jobs[K]["request"] } }[JobKind]
+  /** The buffer comes back with `taken`; only `length` bytes of it count. */
+  | { kind: "data"; task: number; buffer: ArrayBuffer; length: number }
+  | { kind: "end"; task: number }
+  | { kind: "abort"; task: number };
+
+export type FromWorker =
+  | { kind: "taken"; task: number; buffer: ArrayBuffer; length: number }
+  /** The last word about a task; it holds no file any more. */
+  | { kind: "done"; task: number; result: Jobs[JobKind]["result"] }
+  | { kind: "failed"; task: number; error: { kind: ErrorKind; message: string } };
