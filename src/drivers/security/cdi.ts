@@ -116,7 +116,7 @@ class LoadedFiles {
       if (!hasErrno(error, "ENOENT")) this.problems.push({ file: directory, reason: messageOf(error) });
       return [];
     });
-    for (const name of names.sort()) {
+    for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
       const file = path.join(directory, name);
       if (name.endsWith(".json")) await this.#readFile(file, directory);
       else if (/\.ya?ml$/.test(name))

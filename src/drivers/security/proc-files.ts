@@ -1,22 +1,15 @@
+import { allCapabilities } from "#spec/capabilities.ts";
 import { rlimitUnlimited } from "#spec/oci-runtime-json.ts";
-
-/** Capabilities by bit number, capability.h. */
-const capabilityNames = [
-  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE",
-  "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN",
-  "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE",
-  "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE",
-].flatMap((line) => line.split(" ").map((name) => `CAP_${name}`));
 
 /** Capabilities that the kernel has, from /proc/sys/kernel/cap_last_cap. */
 export function knownCapabilities(lastCapability: string): string[] {
-  return capabilityNames.slice(0, Number(lastCapability.trim()) + 1);
+  return allCapabilities.slice(0, Number(lastCapability.trim()) + 1);
 }
 
 /** A set of /proc/self/status, by the field's name: `CapBnd`, `CapEff`, ... */
 export function capabilitySet(status: string, field: string): string[] {
   const mask = BigInt(`0x${statusField(status, field) ?? "0"}`);
-  return capabilityNames.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n);
+  return allCapabilities.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n);
 }
 
 export function statusField(status: string, field: string): string | undefined {

@@ -5,7 +5,7 @@ import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import type { OciLinux, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
 import { allowedAnnotations, containerAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
-import { buildCapabilities, type CapabilityResult } from "./capabilities.ts";
+import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
 import { applyCdiEdits } from "./cdi-edits.ts";
 import { runsSystemd } from "./default-mounts.ts";
 import { buildDevices } from "./devices.ts";
@@ -101,11 +101,6 @@ function buildParts(inputs: ContainerSpecInputs): Parts {
     mounts: mountsOf(inputs, args),
     warnings: [...capabilityWarnings(capabilities), ...seccomp.warnings],
   };
-}
-
-function capabilityWarnings({ leftOut }: CapabilityResult): string[] {
-  if (leftOut.length === 0) return [];
-  return [`not given, because the daemon does not have them: ${leftOut.join(", ")}`];
 }
 
 function labelsOf({ host, policy, sandbox, container }: ContainerSpecInputs, args: readonly string[]): SelinuxLabels {

@@ -1,20 +1,20 @@
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
 import { selinuxLabels } from "#domain/sandbox/selinux-labels.ts";
-import type { HostFacts } from "#drivers/security/index.ts";
+import type { HostFacts, SelinuxLabels } from "#drivers/security/index.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
-import type { OciMount, OciNamespace, OciSpec } from "#spec/oci-runtime.ts";
+import type { OciLinux, OciMount, OciNamespace, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
 import { sandboxAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { type BuiltSpec, ociVersion } from "./build-container-spec.ts";
-import { buildCapabilities } from "./capabilities.ts";
+import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
 import { buildDevices } from "./devices.ts";
 import { buildMounts } from "./mounts.ts";
 import { buildNamespaces, hasUserNamespace, userNamespaceMaps } from "./namespaces.ts";
 import { processArgs, processCwd, processEnv } from "./process.ts";
 import { oomScoreAdj } from "./resources.ts";
-import { buildSeccomp } from "./seccomp.ts";
+import { buildSeccomp, type SeccompResult } from "./seccomp.ts";
 import type { RootfsFacts, SandboxFacts, SpecPolicy } from "./spec-inputs.ts";
-import { resolveUser } from "./user.ts";
+import { type ResolvedUser, resolveUser } from "./user.ts";
 
 /** The pod's infra container, which only holds namespaces. */
 export interface InfraFacts {
@@ -42,24 +42,47 @@ export interface SandboxSpecInputs {
 const infraOomScoreAdj = -998;
 const infraCpuShares = 2;
 
+/** What several sections of config.json need to know. */
+interface Parts {
+  user: ResolvedUser;
+  capabilities: CapabilityResult;
+  seccomp: SeccompResult;
+  labels: SelinuxLabels;
+}
+
 /**
  * config.json of the infra container: a read-only root, default capabilities, no volumes. Pure like `buildContainerSpec`.
  * @throws DomainError as the sections do
  */
 export function buildSandboxSpec(inputs: SandboxSpecInputs): BuiltSpec {
   const { host, policy, sandbox, infra } = inputs;
-  const { securityContext } = sandbox.request.linux;
-  const user = resolveUser({
-    runAsUser: securityContext.runAsUser,
-    runAsUsername: "",
-    // The kubelet may set a group alone for the pod, where that is an error for a container.
-    runAsGroup: securityContext.runAsUser === undefined ? undefined : securityContext.runAsGroup,
-    supplementalGroups: securityContext.supplementalGroups,
-    supplementalGroupsPolicy: securityContext.supplementalGroupsPolicy,
-    imageUser: infra.imageConfig.config?.User ?? "",
-    ...infra.rootfs,
+  const parts = buildParts(inputs);
+  const { user, capabilities, seccomp, labels } = parts;
+  const oom = oomScoreAdj(infraOomScoreAdj, {
+    oomScoreAdj: host.oomScoreAdj,
+    canLower: host.capabilities.effective.includes("CAP_SYS_RESOURCE"),
   });
-  const { capabilities, leftOut } = buildCapabilities({
+  const spec: OciSpec = {
+    ociVersion,
+    root: { path: infra.rootfs.path, readonly: true },
+    ...(sandbox.namespaces.uts === undefined || sandbox.hostname === "" ? {} : { hostname: sandbox.hostname }),
+    mounts: infraMounts(inputs),
+    process: infraProcess(inputs, parts, oom.value),
+    linux: infraLinux(inputs, parts),
+    annotations: sandboxAnnotations(sandbox, policy, {
+      containerName: infra.name,
+      createdAt: infra.createdAt,
+      rootfsPath: infra.rootfs.path,
+      seccompName: seccomp.name,
+    }),
+  };
+  const warnings = [...capabilityWarnings(capabilities), ...seccomp.warnings, ...[oom.warning ?? []].flat()];
+  return { spec, warnings, user, labels, seccompName: seccomp.name };
+}
+
+function buildParts({ host, policy, sandbox, infra }: SandboxSpecInputs): Parts {
+  const { securityContext } = sandbox.request.linux;
+  const capabilities = buildCapabilities({
     request: { add: [], drop: [], addAmbient: [] },
     privileged: false,
     defaults: policy.defaultCapabilities,
@@ -74,7 +97,7 @@ export function buildSandboxSpec(inputs: SandboxSpecInputs): BuiltSpec {
     defaultProfile: policy.seccompProfile,
     privilegedProfile: policy.privilegedSeccompProfile,
     architecture: host.architecture,
-    capabilities: capabilities.bounding,
+    capabilities: capabilities.capabilities.bounding,
     kernelRelease: host.kernelRelease,
   });
   const labels = selinuxLabels({
@@ -86,56 +109,25 @@ export function buildSandboxSpec(inputs: SandboxSpecInputs): BuiltSpec {
     level: sandbox.selinuxLevel,
     kind: policy.runtimeKind === "vm" ? "kvm" : "container",
   });
-  const oom = oomScoreAdj(infraOomScoreAdj, {
-    oomScoreAdj: host.oomScoreAdj,
-    canLower: host.capabilities.effective.includes("CAP_SYS_RESOURCE"),
+  return { user: infraUser({ host, policy, sandbox, infra }), capabilities, seccomp, labels };
+}
+
+function infraUser({ sandbox, infra }: SandboxSpecInputs): ResolvedUser {
+  const { securityContext } = sandbox.request.linux;
+  return resolveUser({
+    runAsUser: securityContext.runAsUser,
+    runAsUsername: "",
+    // The kubelet may set a group alone for the pod, where that is an error for a container.
+    runAsGroup: securityContext.runAsUser === undefined ? undefined : securityContext.runAsGroup,
+    supplementalGroups: securityContext.supplementalGroups,
+    supplementalGroupsPolicy: securityContext.supplementalGroupsPolicy,
+    imageUser: infra.imageConfig.config?.User ?? "",
+    ...infra.rootfs,
   });
-  const spec: OciSpec = {
-    ociVersion,
-    root: { path: infra.rootfs.path, readonly: true },
-    ...(sandbox.namespaces.uts === undefined || sandbox.hostname === "" ? {} : { hostname: sandbox.hostname }),
-    mounts: infraMounts(inputs),
-    process: {
-      terminal: false,
-      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
-      args: infraArgs(infra),
-      env: processEnv({
-        request: [],
-        image: infra.imageConfig.config ?? {},
-        defaults: [],
-        hostname: sandbox.hostname,
-        home: undefined,
-        tty: false,
-      }),
-      cwd: processCwd("", infra.imageConfig.config ?? {}),
-      capabilities,
-      noNewPrivileges: true,
-      oomScoreAdj: oom.value,
-      ...infraApparmor(inputs),
-      ...(labels.processLabel === "" ? {} : { selinuxLabel: labels.processLabel }),
-    },
-    linux: {
-      ...infraLinux(inputs),
-      ...(seccomp.seccomp === undefined ? {} : { seccomp: seccomp.seccomp }),
-      ...(labels.mountLabel === "" ? {} : { mountLabel: labels.mountLabel }),
-    },
-    annotations: sandboxAnnotations(sandbox, policy, {
-      containerName: infra.name,
-      createdAt: infra.createdAt,
-      rootfsPath: infra.rootfs.path,
-      seccompName: seccomp.name,
-    }),
-  };
-  const warnings = [...seccomp.warnings, ...(oom.warning === undefined ? [] : [oom.warning])];
-  if (leftOut.length > 0) warnings.push(`not given, because the daemon does not have them: ${leftOut.join(", ")}`);
-  return { spec, warnings, user, labels, seccompName: seccomp.name };
 }
 
-function infraArgs(infra: InfraFacts): string[] {
-  return processArgs({ command: infra.command, args: [] }, infra.imageConfig.config ?? {});
-}
-
-function infraApparmor({ host, policy, sandbox }: SandboxSpecInputs): { apparmorProfile?: string } {
+function infraProcess({ host, policy, sandbox, infra }: SandboxSpecInputs, parts: Parts, oomScore: number): OciProcess {
+  const image = infra.imageConfig.config ?? {};
   const { apparmor, privileged } = sandbox.request.linux.securityContext;
   const profile = apparmorProfile({
     profile: apparmor,
@@ -143,7 +135,20 @@ function infraApparmor({ host, policy, sandbox }: SandboxSpecInputs): { apparmor
     enabled: host.apparmor.enabled,
     defaultProfile: policy.apparmorProfile,
   });
-  return profile === undefined ? {} : { apparmorProfile: profile };
+  const { uid, gid, additionalGids } = parts.user;
+  const env = { request: [], image, defaults: [], hostname: sandbox.hostname, home: undefined, tty: false };
+  return {
+    terminal: false,
+    user: { uid, gid, additionalGids },
+    args: processArgs({ command: infra.command, args: [] }, image),
+    env: processEnv(env),
+    cwd: processCwd("", image),
+    capabilities: parts.capabilities.capabilities,
+    noNewPrivileges: true,
+    oomScoreAdj: oomScore,
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...(parts.labels.processLabel === "" ? {} : { selinuxLabel: parts.labels.processLabel }),
+  };
 }
 
 function infraMounts({ sandbox, policy, infra }: SandboxSpecInputs): OciMount[] {
@@ -163,11 +168,12 @@ function infraMounts({ sandbox, policy, infra }: SandboxSpecInputs): OciMount[] 
   }).mounts;
 }
 
-function infraLinux({ host, policy, sandbox, infra }: SandboxSpecInputs): OciSpec["linux"] {
+function infraLinux(inputs: SandboxSpecInputs, { seccomp, labels }: Parts): OciLinux {
+  const { policy, sandbox, infra } = inputs;
   const { namespaceOptions, privileged } = sandbox.request.linux.securityContext;
   const maps = userNamespaceMaps(namespaceOptions);
   return {
-    namespaces: infraNamespaces({ host, policy, sandbox, infra }),
+    namespaces: infraNamespaces(inputs),
     ...(maps.uids.length === 0 ? {} : { uidMappings: maps.uids, gidMappings: maps.gids }),
     cgroupsPath: cgroupsPath(policy.cgroupManager, sandbox.request.linux.cgroupParent, sandbox.id),
     devices: [],
@@ -175,6 +181,8 @@ function infraLinux({ host, policy, sandbox, infra }: SandboxSpecInputs): OciSpe
       cpu: { shares: infraCpuShares, ...(infra.cpuset === "" ? {} : { cpus: infra.cpuset }) },
       devices: buildDevices({ devices: [], hostDevices: privileged ? [] : undefined, owner: undefined }).rules,
     },
+    ...(seccomp.seccomp === undefined ? {} : { seccomp: seccomp.seccomp }),
+    ...(labels.mountLabel === "" ? {} : { mountLabel: labels.mountLabel }),
   };
 }
 

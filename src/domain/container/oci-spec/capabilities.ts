@@ -1,14 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
 import type { CapabilitiesRequest } from "#domain/container/request.ts";
+import { allCapabilities } from "#spec/capabilities.ts";
 import type { OciCapabilities } from "#spec/oci-runtime.ts";
-
-/** Every capability up to Linux 6.12, in the kernel's order (capability.h). */
-export const allCapabilities: readonly string[] = [
-  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE",
-  "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN",
-  "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE",
-  "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE",
-].flatMap((line) => line.split(" ").map((name) => `CAP_${name}`));
 
 export interface CapabilityInputs {
   request: CapabilitiesRequest;
@@ -77,4 +70,10 @@ function capabilityName(name: string, purpose: string): string {
   if (full !== "CAP_ALL" && !allCapabilities.includes(full))
     throw new DomainError("invalid-argument", `unknown capability ${JSON.stringify(name)} to ${purpose}`);
   return full;
+}
+
+/** For the log. */
+export function capabilityWarnings({ leftOut }: CapabilityResult): string[] {
+  if (leftOut.length === 0) return [];
+  return [`not given, because the daemon does not have them: ${leftOut.join(", ")}`];
 }
