@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
+import { onDisk } from "./disk-failure.ts";
 import type { ChainId, LayerInfo, LayerSource, UnpackProgress, Usage } from "./index.ts";
 import { LayerFeed } from "./layer-feed.ts";
 import { digestParts, type Layout } from "./layout.ts";
@@ -126,7 +127,7 @@ export class LayerStore {
 
   /** Resolves when the layers survive power loss. @throws DomainError internal */
   async synced(chainIds: readonly ChainId[]): Promise<void> {
-    await Promise.all(chainIds.map((chainId) => this.#unsynced.get(chainId)));
+    for (const chainId of chainIds) await this.#unsynced.get(chainId);
   }
 
   /** Removes all layers that nothing refers to. */
@@ -143,6 +144,16 @@ export class LayerStore {
   }
 
   async #fetch(
+    layer: LayerRequest,
+    signal: AbortSignal,
+    report: (progress: UnpackProgress) => void,
+  ): Promise<LayerInfo> {
+    return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
+      this.#unpackBeside(layer, signal, report),
+    );
+  }
+
+  async #unpackBeside(
     layer: LayerRequest,
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
@@ -210,12 +221,19 @@ export class LayerStore {
       }
       this.#layers.set(chainId, stored);
     });
-    const sync = this.#disk.sync();
+    const sync = this.#disk.sync().catch((error: unknown) => this.#lose(stored, error));
     this.#unsynced.set(chainId, sync);
     sync.then(
       () => this.#unsynced.delete(chainId),
       () => undefined,
     );
+  }
+
+  /** The kernel reports a failed write once and forgets the data: the layer cannot be trusted. */
+  #lose(stored: StoredLayer, error: unknown): never {
+    if (this.#layers.get(stored.chainId) === stored) this.#layers.delete(stored.chainId);
+    const message = `layer ${stored.chainId} could not be synced to disk: ${messageOf(error)}`;
+    throw new DomainError("data-loss", message, { cause: error });
   }
 
   async close(): Promise<void> {
@@ -228,12 +246,7 @@ function parseStoredLayer(text: string): StoredLayer {
   const layer = JSON.parse(text) as StoredLayer;
   digestParts(layer.chainId);
   digestParts(layer.diffId);
-  if (layer.version !== 1) throw new Error(`version ${layer.version} is not known`);
+  if (layer.version !== 1) throw new Error("its version is not known");
   if (![layer.unpackedSizeBytes, layer.inodes].every(Number.isSafeInteger)) throw new Error("its sizes are no numbers");
   return layer;
-}
-
-/** Removes a directory that may not exist, for what was never filled. */
-export async function removeEmpty(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
 }

@@ -1,0 +1,133 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import { onDisk } from "./disk-failure.ts";
+import type { LayerSource } from "./index.ts";
+import { LayerFeed } from "./layer-feed.ts";
+import { digestParts, type Layout } from "./layout.ts";
+import type { ReferenceCounts } from "./reference-counts.ts";
+import { SharedFlight } from "./shared-flight.ts";
+import type { SyncBatch } from "./sync-batch.ts";
+import { CheckedContent } from "./unpack/checked-content.ts";
+import type { WorkerPool } from "./worker/worker-pool.ts";
+
+/** Manifests, configs and the content of artifacts, by digest. */
+export class BlobStore {
+  readonly #layout: Layout;
+  readonly #retry: { retries: number; retryDelayMs: number };
+  readonly #writers: WorkerPool;
+  readonly #disk: SyncBatch;
+  readonly #references: ReferenceCounts<Digest>;
+  readonly #sizes = new Map<Digest, number>();
+  readonly #flights = new SharedFlight<Digest, void, never>();
+  #unsynced = false;
+
+  constructor(parts: {
+    layout: Layout;
+    retry: { retries: number; retryDelayMs: number };
+    writers: WorkerPool;
+    disk: SyncBatch;
+    references: ReferenceCounts<Digest>;
+  }) {
+    this.#layout = parts.layout;
+    this.#retry = parts.retry;
+    this.#writers = parts.writers;
+    this.#disk = parts.disk;
+    this.#references = parts.references;
+  }
+
+  async load(): Promise<void> {
+    for (const algorithm of await readdir(this.#layout.blobs)) {
+      const directory = path.join(this.#layout.blobs, algorithm);
+      for (const name of await readdir(directory)) {
+        this.#sizes.set(`${algorithm}:${name}`, (await stat(path.join(directory, name))).size);
+      }
+    }
+  }
+
+  has(digest: Digest): boolean {
+    return this.#sizes.has(digest);
+  }
+
+  get usedBytes(): number {
+    return this.#sizes.values().reduce((sum, size) => sum + size, 0);
+  }
+
+  get count(): number {
+    return this.#sizes.size;
+  }
+
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    digestParts(digest);
+    this.#references.claim(digest);
+    if (this.has(digest)) return;
+    const content = new CheckedContent(digest, bytes.length);
+    content.update(bytes);
+    content.finish();
+    await this.#placed(digest, bytes.length, (file) => writeFile(file, bytes, { flag: "wx", mode: 0o600 }));
+  }
+
+  async add(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+    const { digest, sizeBytes } = source;
+    digestParts(digest);
+    this.#references.claim(digest);
+    if (this.has(digest)) return;
+    await this.#flights.join(digest, options, (signal) =>
+      this.#placed(digest, sizeBytes, async (file) => {
+        const feed = new LayerFeed(source, { signal, ...this.#retry });
+        try {
+          await feed.run(this.#writers.start("write-blob", { digest, sizeBytes, file }, feed.taken));
+        } catch (error) {
+          if (messageOf(error).startsWith(digest)) throw error;
+          throw new DomainError(kindOf(error), `${digest}: ${messageOf(error)}`, { cause: error });
+        }
+      }),
+    );
+  }
+
+  /** @throws DomainError not-found */
+  async read(digest: Digest): Promise<Uint8Array> {
+    try {
+      return await readFile(this.#layout.blob(digest));
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+      throw new DomainError("not-found", `blob ${digest} is not in the store`, { cause: error });
+    }
+  }
+
+  /** Resolves when all blobs survive power loss. */
+  async synced(): Promise<void> {
+    if (!this.#unsynced) return;
+    await this.#disk.sync();
+    this.#unsynced = false;
+  }
+
+  /** Removes all blobs that nothing refers to. */
+  async collect(): Promise<void> {
+    const garbage = [...this.#sizes.keys()].filter((digest) => this.#references.isGarbage(digest));
+    for (const digest of garbage) this.#sizes.delete(digest);
+    await Promise.all(garbage.map((digest) => rm(this.#layout.blob(digest), { force: true })));
+  }
+
+  async #placed(digest: Digest, sizeBytes: number, write: (file: string) => Promise<void>): Promise<void> {
+    const place = this.#layout.blob(digest);
+    const file = this.#layout.fresh(this.#layout.staging);
+    await onDisk(`blob ${digest}`, this.#layout.imageRoot, async () => {
+      try {
+        await mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
+        await write(file);
+        await rename(file, place);
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      }
+    });
+    this.#unsynced = true;
+    this.#sizes.set(digest, sizeBytes);
+  }
+
+  async close(): Promise<void> {
+    await this.#flights.settled();
+  }
+}

@@ -1,0 +1,143 @@
+import { readdir, readFile, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { messageOf } from "#errors/domain-error.ts";
+import { syncDirectory, temporarySuffix, writeFileAtomic } from "#kernel/atomic-file.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { ImageRecord } from "./index.ts";
+import type { Layout } from "./layout.ts";
+
+/** What images/<id>.json holds. Of two records that claim one name, the greater sequence has it. */
+interface StoredImage {
+  version: 1;
+  sequence: number;
+  record: ImageRecord;
+}
+
+/** Image records: on disk, and in memory for all reads. */
+export class ImageCatalogue {
+  readonly #layout: Layout;
+  readonly #logger: Logger;
+  readonly #images = new Map<string, StoredImage>();
+  readonly #writes = new KeyedMutex<"all">();
+  #sequence = 0;
+  #snapshot: readonly ImageRecord[] | undefined;
+
+  constructor(layout: Layout, logger: Logger) {
+    this.#layout = layout;
+    this.#logger = logger;
+  }
+
+  all(): readonly ImageRecord[] {
+    this.#snapshot ??= Object.freeze(Array.from(this.#images.values(), (stored) => stored.record));
+    return this.#snapshot;
+  }
+
+  get(id: string): ImageRecord | undefined {
+    return this.#images.get(id)?.record;
+  }
+
+  /** Reads all records; one that cannot be used is set aside and logged. `whyUnusable` says what is wrong with a well-formed one. */
+  async load(whyUnusable: (record: ImageRecord) => string | undefined): Promise<void> {
+    const names = await readdir(this.#layout.images);
+    const loaded = await Promise.all(names.map((name) => this.#loadOne(name, whyUnusable)));
+    const found = loaded.filter((stored) => stored !== undefined).sort((a, b) => a.sequence - b.sequence);
+    for (const stored of found) {
+      this.#sequence = Math.max(this.#sequence, stored.sequence);
+      // A crash may have come between the new owner of a name and the change of the old one.
+      for (const changed of this.#withoutNames(stored.record)) this.#images.set(changed.record.id, changed);
+      this.#images.set(stored.record.id, stored);
+    }
+  }
+
+  async #loadOne(
+    name: string,
+    whyUnusable: (record: ImageRecord) => string | undefined,
+  ): Promise<StoredImage | undefined> {
+    const file = path.join(this.#layout.images, name);
+    if (name.endsWith(temporarySuffix)) {
+      await rm(file, { force: true });
+      return undefined;
+    }
+    try {
+      const stored = parseStoredImage(await readFile(file, "utf8"));
+      if (this.#layout.image(stored.record.id) !== file) throw new Error(`it holds image ${stored.record.id}`);
+      const reason = whyUnusable(stored.record);
+      if (reason !== undefined) throw new Error(reason);
+      return stored;
+    } catch (error) {
+      const aside = `${this.#layout.fresh(this.#layout.corrupt)}-${name}`;
+      this.#logger.error(`image record ${file} cannot be used and is set aside as ${aside}: ${messageOf(error)}`);
+      await rename(file, aside);
+      return undefined;
+    }
+  }
+
+  /** Writes the record durably, then takes its names from others. Gives the record that it replaces. */
+  put(record: ImageRecord): Promise<ImageRecord | undefined> {
+    return this.#writes.run("all", async () => {
+      this.#sequence += 1;
+      const stored: StoredImage = { version: 1, sequence: this.#sequence, record: structuredClone(record) };
+      await this.#write(stored, true);
+      const replaced = this.#images.get(record.id)?.record;
+      const changed = this.#withoutNames(record);
+      for (const one of changed) this.#images.set(one.record.id, one);
+      this.#images.set(record.id, stored);
+      this.#snapshot = undefined;
+      // Not durable, and no failure: by its sequence the new record wins when both are read again.
+      for (const one of changed) await this.#write(one, false).catch((error: unknown) => this.#notStripped(one, error));
+      return replaced;
+    });
+  }
+
+  /** Removes the record durably; gives it. */
+  remove(id: string): Promise<ImageRecord | undefined> {
+    return this.#writes.run("all", async () => {
+      const stored = this.#images.get(id);
+      if (stored === undefined) return undefined;
+      await rm(this.#layout.image(id), { force: true });
+      await syncDirectory(this.#layout.images);
+      this.#images.delete(id);
+      this.#snapshot = undefined;
+      return stored.record;
+    });
+  }
+
+  #write(stored: StoredImage, durable: boolean): Promise<void> {
+    return writeFileAtomic(this.#layout.image(stored.record.id), JSON.stringify(stored), { durable });
+  }
+
+  #notStripped({ record }: StoredImage, error: unknown): void {
+    this.#logger.warn(`image ${record.id}: its moved names are still in its record: ${messageOf(error)}`);
+  }
+
+  /** Other images that hold names of `record`, without those names. */
+  #withoutNames(record: ImageRecord): StoredImage[] {
+    const taken = new Set([...record.repoTags, ...record.repoDigests]);
+    const keep = (name: string): boolean => !taken.has(name);
+    return [...this.#images.values()]
+      .filter(({ record: { id, repoTags, repoDigests } }) => {
+        return id !== record.id && !(repoTags.every(keep) && repoDigests.every(keep));
+      })
+      .map((stored) => ({
+        ...stored,
+        record: {
+          ...stored.record,
+          repoTags: stored.record.repoTags.filter(keep),
+          repoDigests: stored.record.repoDigests.filter(keep),
+        },
+      }));
+  }
+}
+
+function parseStoredImage(text: string): StoredImage {
+  const stored = JSON.parse(text) as StoredImage;
+  const { version, sequence, record } = stored;
+  if (version !== 1) throw new Error("its version is not known");
+  const lists: unknown[] = [record.repoTags, record.repoDigests, record.chainIds];
+  const wellFormed = lists.every((list) => Array.isArray(list) && list.every((item) => typeof item === "string"));
+  if (!wellFormed || !Number.isSafeInteger(sequence) || typeof record.manifestDigest !== "string") {
+    throw new Error("fields are missing");
+  }
+  return stored;
+}
