@@ -67,8 +67,8 @@ export interface Sandbox {
   /** The primary address first; empty with host network. */
   readonly ips: readonly string[];
   readonly infra?: InfraProcess;
-  /** `user:role:type:level` of its processes and files where SELinux is on. */
-  readonly selinux?: { processLabel: string; mountLabel: string };
+  /** MCS level that its containers share; empty without SELinux. */
+  readonly selinuxLevel: string;
 }
 
 /** The name that makes a retry recognisable: one pod attempt is one sandbox (CRI: metadata uniquely identifies it). */

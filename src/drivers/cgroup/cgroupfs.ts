@@ -21,12 +21,14 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     version: hierarchy.version,
     driver: "cgroupfs",
 
-    async ensureParent(parent) {
+    async hasParent(parent) {
+      const missing = await Promise.all(groupDirectories(hierarchy, parent).map(isMissing));
+      return !missing.some(Boolean);
+    },
+
+    async createParent(parent) {
       const directories = groupDirectories(hierarchy, parent);
-      const missing = (await Promise.all(directories.map(isMissing))).some(Boolean);
-      if (!missing) return false;
       await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })));
-      return true;
     },
 
     async removeParent(parent) {

@@ -2,12 +2,11 @@
 export interface Cgroups {
   readonly version: 1 | 2;
   readonly driver: "cgroupfs" | "systemd";
-  /**
-   * Sees to it that the parent of a pod's cgroups is there; true when it had to be made, and so has to be removed by
-   * `removeParent`. With systemd, slices come and go with their scopes and nothing is made.
-   */
-  ensureParent(parent: string): Promise<boolean>;
-  /** Removes a parent made by `ensureParent` and what empty groups are below it. Idempotent. */
+  /** True when the parent of a pod's cgroups is there, or will be made and removed by systemd. */
+  hasParent(parent: string): Promise<boolean>;
+  /** Makes the parent; undone by `removeParent`. */
+  createParent(parent: string): Promise<void>;
+  /** Removes a parent made by `createParent` and what empty groups are below it. Idempotent. */
   removeParent(parent: string): Promise<void>;
   /**
    * cgroup.procs files that put a process into the monitors' group; empty when monitors stay where the daemon is. The group is made when needed.

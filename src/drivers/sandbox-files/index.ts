@@ -2,7 +2,6 @@
 export interface SandboxFilePaths {
   resolvConf: string;
   hostname: string;
-  hosts?: string;
   shm?: string;
 }
 
@@ -21,6 +20,8 @@ export interface SandboxFileStore {
       shmSizeBytes: number | undefined;
     },
   ): Promise<SandboxFilePaths>;
+  /** Writes the hosts file, once the pod's addresses are known, and gives its path. */
+  writeHosts(sandboxId: string, content: string): Promise<string>;
   /** Unmounts the shm; idempotent. Containers have their own mounts of it. */
   unmount(sandboxId: string): Promise<void>;
   /** Unmounts and removes; idempotent. */

@@ -19,12 +19,11 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
       const own = directoryOf(sandboxId);
       try {
         await mkdir(own, { recursive: true, mode: 0o711 });
-        const [resolvConf, hostname, hosts] = await Promise.all([
+        const [resolvConf, hostname] = await Promise.all([
           write(path.join(own, "resolv.conf"), content.resolvConf ?? (await readIfThere(options.hostResolvConf))),
           write(path.join(own, "hostname"), `${content.hostname}\n`),
-          content.hosts === undefined ? undefined : write(path.join(own, "hosts"), content.hosts),
         ]);
-        const files = { resolvConf, hostname, ...(hosts === undefined ? {} : { hosts }) };
+        const files = { resolvConf, hostname };
         if (content.shmSizeBytes === undefined) return files;
         const shm = shmOf(sandboxId);
         await mkdir(shm, { recursive: true, mode: 0o1777 });
@@ -39,6 +38,10 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
           { cause: error },
         );
       }
+    },
+
+    async writeHosts(sandboxId, content) {
+      return write(path.join(directoryOf(sandboxId), "hosts"), content);
     },
 
     async unmount(sandboxId) {

@@ -1,0 +1,47 @@
+import { nowNs } from "#lib/clock.ts";
+import { settleAll } from "#lib/settle.ts";
+import { disconnectSandbox } from "./sandbox-network.ts";
+import type { SandboxDrivers } from "./sandbox-drivers.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/**
+ * Takes a sandbox whose containers have ended out of service: pause process, network, namespaces, /dev/shm. What fails leaves it
+ * "stopping", and the next call tries again.
+ */
+export async function stopSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<Sandbox> {
+  if (sandbox.state.kind === "stopped") return sandbox;
+  const stopping = await drivers.store.transition(sandbox, { kind: "stopping" });
+  await releaseRunning(drivers, stopping);
+  return drivers.store.transition(withoutInfra(stopping), { kind: "stopped", stoppedAtNs: nowNs() });
+}
+
+/** Removes what is left of a stopped sandbox, its record last. */
+export async function removeSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  const removing = await drivers.store.transition(sandbox, { kind: "removing" });
+  await releaseFiles(drivers, removing);
+  await drivers.store.delete(removing.id);
+}
+
+/** Undoes whatever a sandbox may have, also one that was half-made or half-removed when the daemon died. */
+export async function discardSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  await releaseRunning(drivers, sandbox);
+  await releaseFiles(drivers, sandbox);
+  await drivers.store.delete(sandbox.id);
+}
+
+async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  await drivers.infra.remove(sandbox);
+  await disconnectSandbox(drivers, sandbox);
+  await settleAll([drivers.namespaces.unpin(sandbox.id), drivers.files.unmount(sandbox.id)]);
+}
+
+async function releaseFiles(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  await drivers.files.remove(sandbox.id);
+  if (sandbox.ownsCgroupParent) await drivers.cgroups.removeParent(sandbox.cgroupParent);
+  if (sandbox.selinuxLevel !== "") drivers.selinuxLevels.release(sandbox.selinuxLevel);
+}
+
+function withoutInfra(sandbox: Sandbox): Sandbox {
+  const { infra: _ended, ...rest } = sandbox;
+  return rest;
+}

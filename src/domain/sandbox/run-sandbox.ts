@@ -1,0 +1,156 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { NamespaceKind } from "#drivers/namespaces/index.ts";
+import { nowNs } from "#lib/clock.ts";
+import { newId } from "#lib/ids.ts";
+import { settleAll } from "#lib/settle.ts";
+import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
+import { checkedCgroupParent } from "./cgroups-path.ts";
+import { connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
+import type { SandboxRequest } from "./request.ts";
+import { hostsFile, resolvConf, sandboxHostname, shmSizeBytes } from "./sandbox-files-content.ts";
+import type { SandboxDrivers } from "./sandbox-drivers.ts";
+import { isHostNetwork } from "./sandbox.ts";
+import type { Sandbox, SandboxFiles } from "./sandbox.ts";
+import { sandboxSysctls } from "./sysctls.ts";
+
+const hostHosts = "/etc/hosts";
+
+/**
+ * Makes a pod sandbox and gives it back ready. Independent steps go on at the same time; when one fails the others are waited
+ * for and everything is undone, so that a failed call leaves nothing.
+ * @throws DomainError
+ */
+export async function runSandbox(
+  drivers: SandboxDrivers,
+  request: SandboxRequest,
+  runtimeHandler: string,
+): Promise<Sandbox> {
+  const { store, logger } = drivers;
+  drivers.settings.checkHandler(runtimeHandler);
+  if (request.linux.securityContext.namespaceOptions.userns?.mode === "pod") {
+    throw new DomainError(
+      "unimplemented",
+      `pod ${request.metadata.namespace}/${request.metadata.name} asks for a user namespace, which this version cannot make`,
+    );
+  }
+  if (!isHostNetwork(request)) await networkReady(drivers, request);
+
+  await using undo = new AsyncDisposableStack();
+  const draft = await store.put(await describe(drivers, request, runtimeHandler));
+  undo.defer(() => store.delete(draft.id));
+  if (draft.selinuxLevel !== "") undo.defer(() => drivers.selinuxLevels.release(draft.selinuxLevel));
+
+  const [files, connected] = await settleAll([
+    makeFiles(drivers, draft, undo),
+    makeNamespaces(drivers, draft, undo).then((sandbox) => connect(drivers, sandbox, undo)),
+    makeCgroupParent(drivers, draft, undo),
+  ]);
+  const hosts = await makeHosts(drivers, connected);
+  const complete: Sandbox = { ...connected, files: { ...files, hosts } };
+  const running = drivers.infra.isNeeded(complete) ? await startInfra(drivers, complete, undo) : complete;
+  const ready = await store.transition(running, { kind: "ready" });
+  undo.move();
+  logger.info("pod sandbox is ready", {
+    sandbox: ready.id,
+    pod: `${request.metadata.namespace}/${request.metadata.name}`,
+    ips: ready.ips,
+  });
+  return ready;
+}
+
+async function networkReady(drivers: SandboxDrivers, request: SandboxRequest): Promise<void> {
+  if (drivers.network.status().ready) return;
+  const { metadata } = request;
+  try {
+    await drivers.network.ready(AbortSignal.timeout(drivers.settings.networkReadyTimeoutMs));
+  } catch (error) {
+    const { reason, message } = drivers.network.status();
+    throw new DomainError(
+      "unavailable",
+      `pod ${metadata.namespace}/${metadata.name} cannot get a network: ${reason}: ${message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The record as it is before anything was acquired; whatever is in it says what has to be undone after a crash. */
+async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtimeHandler: string): Promise<Sandbox> {
+  const { settings } = drivers;
+  const id = newId();
+  const { cgroupParent } = request.linux;
+  checkedCgroupParent(settings.cgroupManager, cgroupParent);
+  return {
+    version: 1,
+    id,
+    request,
+    runtimeHandler,
+    createdAtNs: nowNs(),
+    bootId: settings.bootId,
+    state: { kind: "creating" },
+    hostname: sandboxHostname(request.hostname, id, {
+      hostNetwork: isHostNetwork(request),
+      nodeName: settings.nodeName,
+    }),
+    namespaces: {},
+    files: { resolvConf: "", hostname: "" },
+    cgroupParent,
+    ownsCgroupParent: cgroupParent !== "" && !(await drivers.cgroups.hasParent(cgroupParent)),
+    ips: [],
+    selinuxLevel: settings.selinuxEnabled ? drivers.selinuxLevels.allocate() : "",
+  };
+}
+
+async function makeFiles(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<SandboxFiles> {
+  const { request, id } = sandbox;
+  undo.defer(() => drivers.files.remove(id));
+  return drivers.files.create(id, {
+    resolvConf: resolvConf(request.dnsConfig),
+    hostname: sandbox.hostname,
+    shmSizeBytes: usesHost(request, "ipc")
+      ? undefined
+      : shmSizeBytes(requestedBy(request.annotations, requestAnnotation.shmSize)),
+  });
+}
+
+async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
+  const { request, id, hostname } = sandbox;
+  const kinds: NamespaceKind[] = [];
+  // The host's network comes with the host's name; everything else gets names and queues of its own.
+  if (!usesHost(request, "network")) kinds.push("net", "uts");
+  if (!usesHost(request, "ipc")) kinds.push("ipc");
+  const { sysctls, warnings } = sandboxSysctls({
+    defaults: drivers.settings.defaultSysctls,
+    requested: request.linux.sysctls,
+    options: request.linux.securityContext.namespaceOptions,
+  });
+  for (const warning of warnings) drivers.logger.warn(warning, { sandbox: id });
+  if (kinds.length === 0) return sandbox;
+  undo.defer(() => drivers.namespaces.unpin(id));
+  return { ...sandbox, namespaces: await drivers.namespaces.pin(id, kinds, { hostname, sysctls }) };
+}
+
+function usesHost(request: SandboxRequest, kind: "network" | "ipc"): boolean {
+  return request.linux.securityContext.namespaceOptions[kind] === "node";
+}
+
+async function connect(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
+  if (sandbox.namespaces.net === undefined) return sandbox;
+  undo.defer(() => disconnectSandbox(drivers, sandbox));
+  return { ...sandbox, ips: await connectSandbox(drivers, sandbox) };
+}
+
+async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
+  if (!sandbox.ownsCgroupParent) return;
+  undo.defer(() => drivers.cgroups.removeParent(sandbox.cgroupParent));
+  await drivers.cgroups.createParent(sandbox.cgroupParent);
+}
+
+async function makeHosts(drivers: SandboxDrivers, sandbox: Sandbox): Promise<string> {
+  if (isHostNetwork(sandbox.request)) return hostHosts;
+  return drivers.files.writeHosts(sandbox.id, hostsFile(sandbox.hostname, sandbox.ips));
+}
+
+async function startInfra(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
+  undo.defer(() => drivers.infra.remove(sandbox));
+  return { ...sandbox, infra: await drivers.infra.start(sandbox) };
+}

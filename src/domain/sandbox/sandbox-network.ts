@@ -1,0 +1,41 @@
+import type { PodNetwork } from "#drivers/cni/index.ts";
+import { bandwidthOf } from "./bandwidth.ts";
+import type { SandboxDrivers } from "./sandbox-drivers.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/**
+ * Connects the sandbox's network namespace and opens its host ports; gives its addresses. Undone by `disconnectSandbox`.
+ */
+export async function connectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<readonly string[]> {
+  const { network, hostPorts, settings } = drivers;
+  const { portMappings } = sandbox.request;
+  const { ips } = await network.setUp(podNetwork(sandbox));
+  const wantsPorts = portMappings.some((mapping) => mapping.hostPort > 0);
+  if (wantsPorts && settings.hostPortsEnabled && !network.handlesPortMappings()) {
+    await hostPorts.add(sandbox.id, ips, portMappings);
+  }
+  return ips;
+}
+
+/** Closes host ports and releases the addresses. Idempotent. */
+export async function disconnectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  if (sandbox.request.portMappings.some((mapping) => mapping.hostPort > 0)) await drivers.hostPorts.remove(sandbox.id);
+  await drivers.network.tearDown(podNetwork(sandbox));
+}
+
+function podNetwork(sandbox: Sandbox): PodNetwork {
+  const { metadata, annotations, portMappings, dnsConfig } = sandbox.request;
+  const bandwidth = bandwidthOf(annotations);
+  return {
+    sandboxId: sandbox.id,
+    podName: metadata.name,
+    podNamespace: metadata.namespace,
+    podUid: metadata.uid,
+    netnsPath: sandbox.namespaces.net ?? "",
+    annotations,
+    portMappings: portMappings.filter((mapping) => mapping.hostPort > 0),
+    ...(sandbox.cgroupParent === "" ? {} : { cgroupPath: sandbox.cgroupParent }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(dnsConfig === undefined ? {} : { dns: dnsConfig }),
+  };
+}
