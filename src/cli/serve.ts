@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { type Config, type FlagValues, loadConfig, type LoadedConfig, reload } from "#config/index.ts";
 import type { Daemon } from "#daemon.ts";
 import { berthVersion } from "#lib/berth-version.ts";
@@ -26,6 +27,8 @@ export async function serve(flags: FlagValues): Promise<number> {
     const { startDaemon } = await import("#daemon.ts");
     const daemon = await startDaemon({ config: loaded.config, logger, reload: () => reloads.run() });
     reloads.started(daemon);
+    // Node writes its cache of compiled code at exit, which a daemon that is killed never reaches.
+    flushCompileCache();
     const signal = await stop;
     return await shutDown(daemon, signal, loaded.config, logger);
   } catch (error) {
