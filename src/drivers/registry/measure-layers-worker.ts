@@ -27,6 +27,7 @@ class LayerMeter {
   }
 
   async add(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#sizeBytes === 0 && bytes[0] === 0x1f) this.#gunzip = this.#startGunzip();
     this.#packed.update(bytes);
     this.#sizeBytes += bytes.byteLength;
@@ -37,6 +38,7 @@ class LayerMeter {
 
   async finish(): Promise<MeasureOutput> {
     const gzip = this.#gunzip !== undefined;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#gunzip !== undefined) {
       this.#gunzip.end();
       if (!this.#gunzip.readableEnded) await once(this.#gunzip, "end");

@@ -1,0 +1,357 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { digestOf } from "./digest.ts";
+import { FakeRegistryServer, sendError } from "./fake-registry-server.ts";
+import { mediaTypes } from "./manifest-document.ts";
+import { formatReference } from "./reference.ts";
+import { at, forever, readAll, testClient } from "./test-client.ts";
+import type { RegistryClientOptions } from "./client.ts";
+import type { Digest } from "#spec/oci-image.ts";
+
+const amd64 = { os: "linux", architecture: "amd64" };
+const zeros: Digest = `sha256:${"0".repeat(64)}`;
+
+async function setUp(options: RegistryClientOptions = {}) {
+  const server = await FakeRegistryServer.start();
+  const client = await testClient({ insecureRegistries: [server.registry], ...options });
+  const resolve = (name: string) => client.resolve(at(server, name), { platform: amd64, signal: forever() });
+  return {
+    server,
+    resolve,
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("a manifest with another digest than the one asked for is data loss", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { descriptor, manifest } = server.addImage("app", { tag: "latest" });
+  server.intercept = (request, response) => {
+    if (!request.url?.includes("/manifests/")) return false;
+    response.end(JSON.stringify({ ...manifest, annotations: { changed: "yes" } }));
+    return true;
+  };
+  await assert.rejects(resolve(`app@${descriptor.digest}`), {
+    kind: "data-loss",
+    message: /the manifest sha256:.* has digest sha256:.*, expected sha256:/,
+  });
+});
+
+test("a manifest that does not fit the digest in the answer's header is data loss", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  server.addImage("app", { tag: "latest" });
+  server.intercept = (_, response) => {
+    response.setHeader("docker-content-digest", zeros);
+    response.end(JSON.stringify({ schemaVersion: 2, manifests: [] }));
+    return true;
+  };
+  await assert.rejects(resolve("app"), { kind: "data-loss" });
+});
+
+test("a sha512 digest is asked for, verified and kept", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { manifest } = server.addImage("app");
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const digest: Digest = `sha512:${createHash("sha512").update(bytes).digest("hex")}`;
+  server.intercept = (request, response) => {
+    if (request.url !== `/v2/app/manifests/${digest}`) return false;
+    response.end(bytes);
+    return true;
+  };
+  assert.equal((await resolve(`app@${digest}`)).topDigest, digest);
+});
+
+test("a config with another digest or size than the manifest says is refused", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { manifest, configBytes } = server.addImage("app", { tag: "latest" });
+  let body = Buffer.from(configBytes.toString().replace("/bin/sh", "/bin/no"));
+  server.intercept = (request, response) => {
+    if (!request.url?.includes(manifest.config.digest)) return false;
+    response.end(body);
+    return true;
+  };
+  await assert.rejects(resolve("app"), { kind: "data-loss", message: /the config sha256:/ });
+  body = Buffer.concat([configBytes, Buffer.from(" ")]);
+  await assert.rejects(resolve("app"), { kind: "invalid-argument", message: /has more than \d+ bytes/ });
+});
+
+test("documents that are no usable manifest are invalid arguments", async () => {
+  await using setup = await setUp({ limits: { layers: 3, totalLayerBytes: 1000, manifestBytes: 5000 } });
+  const { server, resolve } = setup;
+  const config = { mediaType: mediaTypes.ociConfig, digest: zeros, size: 2 };
+  const layer = { mediaType: mediaTypes.ociLayer, digest: zeros, size: 10 };
+  const good = { schemaVersion: 2, config, layers: [layer] };
+  const cases: [object | Uint8Array, RegExp][] = [
+    [Buffer.from("<html>"), /not a usable manifest/],
+    [Buffer.from("[]"), /the document is not an object/],
+    [Buffer.from([0x7b, 0xff, 0x7d]), /not a usable manifest/],
+    [{}, /schemaVersion is undefined/],
+    [{ schemaVersion: 3 }, /schemaVersion is 3/],
+    [{ ...good, manifests: [] }, /both an index and a manifest/],
+    [{ ...good, mediaType: mediaTypes.ociIndex }, /does not fit its content/],
+    [{ ...good, config: undefined }, /config is not an object/],
+    [{ ...good, config: { ...config, digest: "sha256:../../etc" } }, /config has the digest "sha256:..\/..\/etc"/],
+    [{ ...good, config: { ...config, size: 9 * 1024 ** 2 } }, /its config has/],
+    [{ ...good, layers: [{ ...layer, size: -1 }] }, /layers\[0\] has the size -1/],
+    [{ ...good, layers: [{ ...layer, size: 1.5 }] }, /layers\[0\] has the size 1.5/],
+    [{ ...good, layers: [{ ...layer, size: 1001 }] }, /its layers have 1001 bytes, more than 1000/],
+    [{ ...good, layers: [layer, layer, layer, layer] }, /it has 4 layers, more than 3/],
+    [{ ...good, annotations: { long: "x".repeat(5000) } }, /has more than 5000 bytes/],
+    [{ schemaVersion: 2, manifests: [{ ...layer, platform: { os: 1 } }] }, /manifests\[0\].platform/],
+    [{ schemaVersion: 2, manifests: [] }, /has nothing for linux\/amd64, only no platforms at all/],
+    [
+      { schemaVersion: 2, manifests: [{ ...layer, platform: { os: "linux", architecture: "arm", variant: "v7" } }] },
+      /has nothing for linux\/amd64, only linux\/arm\/v7/,
+    ],
+  ];
+  for (const [document, message] of cases) {
+    server.addManifest("bad", document, { tag: "latest" });
+    await assert.rejects(resolve("bad"), { kind: "invalid-argument", message });
+  }
+});
+
+test("configs whose fields have the wrong type are invalid arguments", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const cases: [object, RegExp][] = [
+    [{ config: { Env: [1] } }, /config.Env is not a list of strings/],
+    [{ config: { User: {} } }, /config.User is not a string/],
+    [{ config: [] }, /config is not an object/],
+    [{ rootfs: { type: "layers", diff_ids: [] } }, /it has 0 diff_ids for 1 layers/],
+    [{ rootfs: { type: "layers", diff_ids: ["sha256:x"] } }, /not a list of digests/],
+    [{ rootfs: undefined }, /rootfs is not an object/],
+  ];
+  for (const [config, message] of cases) {
+    server.addImage("bad", { tag: "latest", config });
+    await assert.rejects(resolve("bad"), { kind: "invalid-argument", message });
+  }
+});
+
+test("what Go writes as null is absent in the config", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const config = { Env: null, Entrypoint: null, Cmd: "single", Labels: null, Volumes: null, User: "1000" };
+  server.addImage("app", { tag: "latest", config: { config, history: [{ created_by: "x", empty_layer: true }] } });
+  const image = await resolve("app");
+  assert.deepEqual(image.config?.config, { User: "1000", Cmd: ["single"] });
+  assert.deepEqual(image.config?.history, [{ created_by: "x", empty_layer: true }]);
+});
+
+test("an artifact has no image config", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const config = {
+    mediaType: "application/vnd.oci.empty.v1+json",
+    digest: server.addBlob("art", Buffer.from("{}")),
+    size: 2,
+  };
+  const file = Buffer.from("any file");
+  const layer = { mediaType: "text/plain", digest: server.addBlob("art", file), size: file.length };
+  server.addManifest("art", { schemaVersion: 2, artifactType: "a/b", config, layers: [layer] }, { tag: "latest" });
+  const artifact = await resolve("art");
+  assert.equal(artifact.config, undefined);
+  assert.equal(artifact.manifest.artifactType, "a/b");
+  assert.deepEqual(await readAll(await artifact.source.open(layer, 0, forever())), file);
+});
+
+test("an index may not lie about the size of its manifests, nor nest for ever", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { descriptor } = server.addImage("app");
+  const type = mediaTypes.ociIndex;
+  const lying = { ...descriptor, size: descriptor.size + 1, platform: amd64 };
+  server.addManifest("app", { schemaVersion: 2, manifests: [lying] }, { tag: "lying", type });
+  await assert.rejects(resolve("app:lying"), { kind: "data-loss", message: /its index declares/ });
+  let inner = descriptor;
+  for (let depth = 0; depth < 5; depth += 1)
+    inner = server.addManifest("app", { schemaVersion: 2, manifests: [inner] }, { tag: `depth-${depth + 1}`, type });
+  assert.equal((await resolve("app:depth-4")).manifestDigest, descriptor.digest);
+  await assert.rejects(resolve("app:depth-5"), { kind: "invalid-argument", message: /more than 4 levels deep/ });
+});
+
+test("mirrors are tried in order, and the message says what failed where", async () => {
+  await using first = await FakeRegistryServer.start();
+  await using second = await FakeRegistryServer.start();
+  await using setup = await setUp();
+  const { server } = setup;
+  const conf = JSON.stringify([
+    {
+      location: server.registry,
+      insecure: true,
+      mirror: [first, second].map((m) => ({ location: `${m.registry}/m`, insecure: true })),
+    },
+  ]);
+  await using client = await clientWith(conf);
+  const resolve = (auth = {}) => client.resolve(at(server, "app"), { platform: amd64, auth, signal: forever() });
+  await assert.rejects(resolve(), (error) => {
+    assert.ok(error instanceof Error && "kind" in error && error.kind === "not-found");
+    const places = [...error.message.matchAll(/at (\S+): GET/g)].map(([, place]) => place);
+    assert.deepEqual(places, [`${first.registry}/m/app`, `${second.registry}/m/app`, `${server.registry}/app`]);
+    return true;
+  });
+  server.addImage("app", { tag: "latest" });
+  const { manifest } = second.addImage("m/app", { tag: "latest" });
+  first.intercept = (_, response) => {
+    sendError(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic" });
+    return true;
+  };
+  const image = await resolve({ username: "user", password: "pass" });
+  assert.equal(formatReference(image.reference), `${server.registry}/app:latest`);
+  assert.ok([...first.requests, ...second.requests].every(({ headers }) => headers.authorization === undefined));
+  const [layer] = manifest.layers;
+  assert.ok(layer);
+  const asked = server.requests.length;
+  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
+  assert.equal(server.requests.length, asked, "the mirror serves the blob");
+  second.intercept = (_, response) => {
+    sendError(response, 404, "BLOB_UNKNOWN");
+    return true;
+  };
+  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
+  assert.equal(server.requests.length, asked + 1, "the registry serves what the mirror has lost");
+});
+
+/** A client whose registries.conf has `registries` (JSON) as its [[registry]] tables. */
+async function clientWith(registries: string) {
+  const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
+  const directory = await mkdtemp("/tmp/berth-mirrors-");
+  const { stringify } = await import("smol-toml");
+  await writeFile(`${directory}/registries.conf`, stringify({ registry: JSON.parse(registries) }));
+  const client = await testClient({ registriesConfFile: `${directory}/registries.conf` });
+  await rm(directory, { recursive: true });
+  return client;
+}
+
+test("credentials for another server address are not sent", async () => {
+  await using setup = await setUp();
+  const { server } = setup;
+  server.intercept = (_, response) => {
+    sendError(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic" });
+    return true;
+  };
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  const auth = { username: "user", password: "pass", serverAddress: "https://other.example.com" };
+  await assert.rejects(client.resolve(at(server, "app"), { auth, signal: forever() }), { kind: "unauthenticated" });
+  assert.ok(server.requests.every(({ headers }) => headers.authorization === undefined));
+});
+
+/** A schema 1 manifest, signed the way old docker clients did (the signature itself is never checked). */
+function schema1(layers: { blob: Digest; v1: object }[], signed: boolean): { bytes: Buffer; payload: Buffer } {
+  const document = {
+    schemaVersion: 1,
+    name: "old",
+    tag: "latest",
+    architecture: "amd64",
+    fsLayers: layers.map(({ blob }) => ({ blobSum: blob })).reverse(),
+    history: layers.map(({ v1 }) => ({ v1Compatibility: JSON.stringify(v1) })).reverse(),
+  };
+  const payload = Buffer.from(JSON.stringify(document, undefined, 3));
+  if (!signed) return { bytes: payload, payload };
+  const formatLength = payload.length - 2;
+  const header = { formatLength, formatTail: payload.subarray(formatLength).toString("base64url"), time: "2015" };
+  const signatures = [
+    { header: { alg: "ES256" }, signature: "x", protected: Buffer.from(JSON.stringify(header)).toString("base64url") },
+  ];
+  const tail = `,\n   "signatures": ${JSON.stringify(signatures)}\n}`;
+  return { bytes: Buffer.concat([payload.subarray(0, formatLength), Buffer.from(tail)]), payload };
+}
+
+for (const signed of [true, false])
+  test(`a ${signed ? "signed" : "plain"} schema 1 manifest arrives as an OCI image`, async () => {
+    await using setup = await setUp();
+    const { server, resolve } = setup;
+    const tars = [Buffer.from("base layer ".repeat(1000)), Buffer.from("top layer")];
+    const blobs = tars.map((tar) => gzipSync(tar));
+    const [base, top] = blobs.map((blob) => server.addBlob("old", blob));
+    assert.ok(base && top);
+    const config = { Cmd: ["/bin/app"], Env: ["A=b"] };
+    const { bytes, payload } = schema1(
+      [
+        {
+          blob: base,
+          v1: { id: "1", created: "2015-01-01T00:00:00Z", container_config: { Cmd: ["/bin/sh", "-c", "#(nop) ADD"] } },
+        },
+        { blob: zeros, v1: { id: "2", parent: "1", throwaway: true, container_config: { Cmd: ["ENV A=b"] } } },
+        {
+          blob: top,
+          v1: { id: "3", parent: "2", created: "2015-01-02T00:00:00Z", architecture: "amd64", os: "linux", config },
+        },
+      ],
+      signed,
+    );
+    const type = signed ? mediaTypes.schema1Signed : mediaTypes.schema1;
+    server.intercept = (request, response) => {
+      if (!request.url?.includes("/manifests/")) return false;
+      response.writeHead(200, { "content-type": type, "docker-content-digest": digestOf(payload) }).end(bytes);
+      return true;
+    };
+    const image = await resolve("old");
+    assert.equal(image.topDigest, digestOf(payload));
+    assert.equal(image.manifestDigest, digestOf(image.manifestBytes));
+    assert.equal(image.manifestMediaType, mediaTypes.ociManifest);
+    assert.deepEqual(
+      image.manifest.layers.map(({ digest, size, mediaType }) => [digest, size, mediaType]),
+      [
+        [base, blobs[0]?.length, `${mediaTypes.ociLayer}+gzip`],
+        [top, blobs[1]?.length, `${mediaTypes.ociLayer}+gzip`],
+      ],
+    );
+    assert.deepEqual(
+      image.config?.rootfs.diff_ids,
+      tars.map((tar) => digestOf(tar)),
+    );
+    assert.deepEqual(image.config?.config, { Cmd: ["/bin/app"], Env: ["A=b"] });
+    assert.deepEqual(
+      image.config?.history?.map(({ empty_layer }) => empty_layer),
+      [undefined, true, undefined],
+    );
+    assert.equal(digestOf(image.configBytes), image.manifest.config.digest);
+    assert.equal((await resolve(`old@${digestOf(payload)}`)).manifestDigest, image.manifestDigest);
+    const [layer] = image.manifest.layers;
+    assert.ok(layer);
+    assert.deepEqual(await readAll(await image.source.open(layer, 0, forever())), blobs[0]);
+  });
+
+test("schema 1 layers that do not unpack, unpack to too much or have another digest are refused", async () => {
+  await using setup = await setUp({ limits: { uncompressedBytes: 10_000 } });
+  const { server, resolve } = setup;
+  const serve = (blob: Digest) =>
+    server.addManifest("old", schema1([{ blob, v1: {} }], false).bytes, { tag: "latest" });
+  serve(server.addBlob("old", gzipSync(Buffer.alloc(20_000))));
+  await assert.rejects(resolve("old"), { kind: "invalid-argument", message: /unpacks to more than 10000 bytes/ });
+  serve(server.addBlob("old", gzipSync(Buffer.from("truncated")).subarray(0, 15)));
+  await assert.rejects(resolve("old"), { kind: "invalid-argument", message: /unexpected end of file/ });
+  const digest = server.addBlob("old", Buffer.from("a"));
+  serve(digest);
+  server.intercept = (request, response) => {
+    if (!request.url?.includes(digest)) return false;
+    response.end("b");
+    return true;
+  };
+  await assert.rejects(resolve("old"), { kind: "data-loss", message: /the blob sha256:.* has digest sha256:/ });
+});
+
+test("malformed schema 1 manifests are invalid arguments", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const history = [{ v1Compatibility: "{}" }];
+  const cases: [object, RegExp][] = [
+    [{ fsLayers: [], history: [] }, /it has no layers/],
+    [{ fsLayers: [{ blobSum: zeros }], history: [] }, /do not have the same length/],
+    [{ fsLayers: [{ blobSum: "x" }], history }, /the blobSum "x" cannot be checked/],
+    [{ fsLayers: [{ blobSum: zeros }], history: [{}] }, /no v1Compatibility/],
+    [{ fsLayers: [{ blobSum: zeros }], history, signatures: [{ protected: "e30" }] }, /no usable formatLength/],
+  ];
+  for (const [fields, message] of cases) {
+    server.addManifest("bad", { schemaVersion: 1, ...fields }, { tag: "latest" });
+    await assert.rejects(resolve("bad"), { kind: "invalid-argument", message });
+  }
+});
