@@ -123,6 +123,9 @@ export interface Storage {
   /** True usage of the image store, from sums kept per layer, not from a walk. */
   imageUsage(): Usage;
   containerUsage(): Promise<Usage>;
+
+  /** Stops the workers; work under way fails with `aborted`. Mounts of containers stay. Nothing may be called after it. */
+  close(): Promise<void>;
 }
 
 /** Host and container ids of a user namespace, for idmapped mounts. */

@@ -1,0 +1,255 @@
+import { closeSync, openSync } from "node:fs";
+import path from "node:path";
+import { DomainError } from "#errors/domain-error.ts";
+import { tryLockFile } from "#kernel/file-metadata.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import { BlobStore } from "./blob-store.ts";
+import { ImageCatalogue } from "./image-catalogue.ts";
+import type { ChainId, ImageRecord, LayerInfo, LayerSource, Rootfs, Storage, UnpackProgress, Usage } from "./index.ts";
+import { LayerStore } from "./layer-store.ts";
+import { Layout } from "./layout.ts";
+import { defaultLimits, defaultOptions, type StorageOptions } from "./options.ts";
+import { ReferenceCounts } from "./reference-counts.ts";
+import { RootfsStore } from "./rootfs-store.ts";
+import { SyncBatch } from "./sync-batch.ts";
+import { TreeJobs } from "./tree-jobs.ts";
+import { WorkerPool } from "./worker/worker-pool.ts";
+
+/** How long a layer or blob may wait for the image that it was fetched for. */
+const claimMs = 3_600_000;
+
+/**
+ * Opens the storage: makes what is missing, sweeps what a crash left, reads what is there. Layers and blobs that no image and
+ * no container refers to are removed; a pull that a crash cut off starts again.
+ * Undone by `close`.
+ * @throws DomainError failed-precondition when another process has it open
+ */
+export async function createStorage(options: StorageOptions, logger: Logger): Promise<Storage> {
+  const layout = new Layout(options);
+  await layout.create();
+  await using undo = new AsyncDisposableStack();
+  const lock = lockRoot(layout.imageRoot);
+  undo.defer(() => closeSync(lock));
+  const disk = await SyncBatch.open(layout.imageRoot);
+  undo.defer(() => disk.close());
+  const storage = new DiskStorage({ layout, logger, options, disk, lock });
+  undo.defer(() => storage.stopWorkers());
+  await storage.load();
+  undo.move();
+  return storage;
+}
+
+/** The lock goes with the process, however it ends. */
+function lockRoot(imageRoot: string): number {
+  const fd = openSync(path.join(imageRoot, "lock"), "a", 0o600);
+  if (tryLockFile(fd)) return fd;
+  closeSync(fd);
+  throw new DomainError("failed-precondition", `storage ${imageRoot} is in use by another process`);
+}
+
+class DiskStorage implements Storage {
+  readonly imageRoot: string;
+  readonly containerRoot: string;
+  readonly #layout: Layout;
+  readonly #logger: Logger;
+  readonly #disk: SyncBatch;
+  readonly #lock: number;
+  readonly #unpackers: WorkerPool;
+  readonly #trees: TreeJobs;
+  readonly #layerReferences = new ReferenceCounts<ChainId>(claimMs);
+  readonly #blobReferences = new ReferenceCounts<Digest>(claimMs);
+  readonly #layers: LayerStore;
+  readonly #blobs: BlobStore;
+  readonly #images: ImageCatalogue;
+  readonly #roots: RootfsStore;
+  #containerUsage: Promise<Usage> | undefined;
+
+  constructor(parts: { layout: Layout; logger: Logger; options: StorageOptions; disk: SyncBatch; lock: number }) {
+    const { layout, logger, options, disk } = parts;
+    const { workers, workerIdleMs, retries, retryDelayMs } = { ...defaultOptions, ...options };
+    this.imageRoot = layout.imageRoot;
+    this.containerRoot = layout.containerRoot;
+    this.#layout = layout;
+    this.#logger = logger;
+    this.#disk = disk;
+    this.#lock = parts.lock;
+    this.#unpackers = new WorkerPool({ name: "storage unpack", size: workers, idleMs: workerIdleMs });
+    const trees = new TreeJobs(layout, logger, workerIdleMs);
+    const retry = { retries, retryDelayMs };
+    this.#trees = trees;
+    this.#layers = new LayerStore({
+      layout,
+      logger,
+      limits: { ...defaultLimits, ...options.limits },
+      retry,
+      unpackers: this.#unpackers,
+      trees,
+      disk,
+      references: this.#layerReferences,
+    });
+    this.#blobs = new BlobStore({ layout, retry, writers: this.#unpackers, disk, references: this.#blobReferences });
+    this.#images = new ImageCatalogue(layout, logger);
+    const references = this.#layerReferences;
+    this.#roots = new RootfsStore({ layout, logger, layers: this.#layers, trees, references });
+  }
+
+  /** Called once, before anything else. */
+  async load(): Promise<void> {
+    await Promise.all([this.#trees.sweep(this.#layout.staging), this.#trees.sweep(this.#layout.trash)]);
+    await Promise.all([this.#layers.load(), this.#blobs.load()]);
+    await this.#images.load((record) => {
+      const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
+      return missing === undefined ? undefined : `its layer ${missing} is missing`;
+    });
+    for (const record of this.#images.all()) this.#retain(record);
+    await this.#roots.load();
+    await this.#collect();
+  }
+
+  hasLayer(chainId: ChainId): boolean {
+    return this.#layers.has(chainId);
+  }
+
+  layer(chainId: ChainId): LayerInfo | undefined {
+    return this.#layers.get(chainId);
+  }
+
+  addLayer(
+    layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
+    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
+  ): Promise<LayerInfo> {
+    return this.#layers.add(layer, options);
+  }
+
+  putBlob(digest: Digest, bytes: Uint8Array): Promise<void> {
+    return this.#blobs.put(digest, bytes);
+  }
+
+  addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+    return this.#blobs.add(source, options);
+  }
+
+  readBlob(digest: Digest): Promise<Uint8Array> {
+    return this.#blobs.read(digest);
+  }
+
+  blobPath(digest: Digest): string {
+    return this.#layout.blob(digest);
+  }
+
+  images(): readonly ImageRecord[] {
+    return this.#images.all();
+  }
+
+  image(id: string): ImageRecord | undefined {
+    return this.#images.get(id);
+  }
+
+  async putImage(record: ImageRecord): Promise<void> {
+    this.#layout.image(record.id);
+    const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
+    if (missing !== undefined) {
+      throw new DomainError(
+        "aborted",
+        `image ${record.id}: layer ${missing} was removed meanwhile; pull the image again`,
+      );
+    }
+    await using undo = new AsyncDisposableStack();
+    this.#retain(record);
+    undo.defer(() => this.#release(record));
+    // In this order: a record must never survive a power loss that its layers do not.
+    await this.#layers.synced(record.chainIds);
+    await this.#blobs.synced();
+    const replaced = await this.#images.put(record);
+    undo.move();
+    if (replaced !== undefined) this.#release(replaced);
+    this.#layerReferences.unclaim(record.chainIds);
+    this.#blobReferences.unclaim(blobsOf(record));
+  }
+
+  async removeImage(id: string): Promise<void> {
+    const removed = await this.#images.remove(id);
+    if (removed === undefined) return;
+    this.#release(removed);
+    await this.#collect();
+  }
+
+  createRootfs(
+    containerId: string,
+    chainIds: readonly ChainId[],
+    options: Parameters<Storage["createRootfs"]>[2] = {},
+  ): Promise<Rootfs> {
+    return this.#roots.create(containerId, chainIds, options);
+  }
+
+  mountRootfs(containerId: string): Promise<Rootfs> {
+    return this.#roots.mount(containerId);
+  }
+
+  unmountRootfs(containerId: string): Promise<void> {
+    return this.#roots.unmount(containerId);
+  }
+
+  async removeRootfs(containerId: string): Promise<void> {
+    const chainIds = await this.#roots.remove(containerId);
+    // The image may have gone before the container.
+    if (chainIds.some((chainId) => this.#layerReferences.isGarbage(chainId))) await this.#collect();
+  }
+
+  async rootfsIds(): Promise<string[]> {
+    return this.#roots.ids();
+  }
+
+  rootfsUsage(containerId: string): Promise<Usage> {
+    return this.#roots.usage(containerId);
+  }
+
+  async mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
+    this.#roots.mountReadOnly(chainIds, target);
+  }
+
+  imageUsage(): Usage {
+    const layers = this.#layers.usage();
+    const files = this.#blobs.count + this.#images.all().length;
+    return { usedBytes: layers.usedBytes + this.#blobs.usedBytes, inodesUsed: layers.inodesUsed + files };
+  }
+
+  containerUsage(): Promise<Usage> {
+    this.#containerUsage ??= this.#roots.totalUsage().finally(() => {
+      this.#containerUsage = undefined;
+    });
+    return this.#containerUsage;
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorkers();
+    await Promise.all([this.#layers.close(), this.#blobs.close()]);
+    await this.#disk.close();
+    closeSync(this.#lock);
+  }
+
+  async stopWorkers(): Promise<void> {
+    await Promise.all([this.#unpackers.close(), this.#trees.close()]);
+  }
+
+  #retain(record: ImageRecord): void {
+    this.#layerReferences.retain(record.chainIds);
+    this.#blobReferences.retain(blobsOf(record));
+  }
+
+  #release(record: ImageRecord): void {
+    this.#layerReferences.release(record.chainIds);
+    this.#blobReferences.release(blobsOf(record));
+  }
+
+  async #collect(): Promise<void> {
+    await Promise.all([this.#layers.collect(), this.#blobs.collect()]);
+    this.#logger.debug("layers and blobs without an image are removed");
+  }
+}
+
+/** Manifest, config and, for artifacts, content. */
+function blobsOf(record: ImageRecord): Digest[] {
+  return [record.manifestDigest, `sha256:${record.id}`, ...(record.artifact ?? []).map((content) => content.digest)];
+}

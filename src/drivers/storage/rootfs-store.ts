@@ -1,0 +1,268 @@
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { MountFlag } from "#kernel/mount.ts";
+import { mountOverlay } from "#kernel/overlay.ts";
+import type { Logger } from "#observability/logger.ts";
+import { onDisk } from "./disk-failure.ts";
+import type { ChainId, IdMap, Rootfs, Usage } from "./index.ts";
+import type { LayerStore } from "./layer-store.ts";
+import type { Layout } from "./layout.ts";
+import { isMountPoint, removeDirectory, unmountAll } from "./mounted.ts";
+import type { ReferenceCounts } from "./reference-counts.ts";
+import type { TreeJobs } from "./tree-jobs.ts";
+
+/** What rootfs.json holds. */
+interface StoredRootfs {
+  version: 1;
+  chainIds: ChainId[];
+  mountLabel?: string;
+}
+
+const recordName = "rootfs.json";
+const usageFreshMs = 10_000;
+
+/** Writable layers of containers and the overlays that put them on top of images. */
+export class RootfsStore {
+  readonly #layout: Layout;
+  readonly #logger: Logger;
+  readonly #layers: LayerStore;
+  readonly #trees: TreeJobs;
+  readonly #references: ReferenceCounts<ChainId>;
+  /** `undefined` for one whose record cannot be read: it can be removed, not mounted. */
+  readonly #roots = new Map<string, StoredRootfs | undefined>();
+  readonly #usages = new Map<string, { usage: Usage; atMs: number }>();
+
+  constructor(parts: {
+    layout: Layout;
+    logger: Logger;
+    layers: LayerStore;
+    trees: TreeJobs;
+    references: ReferenceCounts<ChainId>;
+  }) {
+    this.#layout = parts.layout;
+    this.#logger = parts.logger;
+    this.#layers = parts.layers;
+    this.#trees = parts.trees;
+    this.#references = parts.references;
+  }
+
+  /** Reads what is on disk and takes down the mounts of containers that are gone. */
+  async load(): Promise<void> {
+    const ids = await readdir(this.#layout.containers);
+    await Promise.all(ids.map((id) => this.#loadOne(id)));
+    for (const id of await readdir(this.#layout.mounts)) {
+      if (this.#roots.has(id)) continue;
+      this.#logger.info(`the mount of container ${id}, which is gone, is removed`);
+      await this.#removeMountPoint(id);
+    }
+  }
+
+  async #loadOne(id: string): Promise<void> {
+    try {
+      const stored = parseStoredRootfs(await readFile(path.join(this.#layout.container(id), recordName), "utf8"));
+      this.#roots.set(id, stored);
+      this.#references.retain(stored.chainIds);
+    } catch (error) {
+      this.#logger.error(`the record of container root ${id} cannot be used: ${messageOf(error)}`);
+      this.#roots.set(id, undefined);
+    }
+  }
+
+  ids(): string[] {
+    return [...this.#roots.keys()];
+  }
+
+  async create(
+    id: string,
+    chainIds: readonly ChainId[],
+    options: { mountLabel?: string; idMap?: IdMap },
+  ): Promise<Rootfs> {
+    const place = this.#layout.container(id);
+    if (options.idMap !== undefined) {
+      throw new DomainError("unimplemented", `container root ${id}: id-mapped layers are not supported`);
+    }
+    if (this.#roots.has(id)) throw new DomainError("already-exists", `container root ${id} exists already`);
+    this.#checkLayers(id, chainIds);
+    const stored: StoredRootfs = {
+      version: 1,
+      chainIds: [...chainIds],
+      ...(options.mountLabel === undefined ? {} : { mountLabel: options.mountLabel }),
+    };
+    await using undo = new AsyncDisposableStack();
+    this.#roots.set(id, stored);
+    this.#references.retain(stored.chainIds);
+    undo.defer(() => this.remove(id));
+    await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(stored, place));
+    const rootfs = await this.#mount(id, stored);
+    undo.move();
+    return rootfs;
+  }
+
+  /** The whole directory appears at once, so a crash leaves no half of it in place. */
+  async #makeDirectories(stored: StoredRootfs, place: string): Promise<void> {
+    const staging = this.#layout.fresh(this.#layout.trash);
+    await mkdir(staging, { mode: 0o700 });
+    try {
+      const upper = path.join(staging, "upper");
+      await Promise.all([
+        mkdir(upper).then(() => this.#setRootMetadata(upper, stored.chainIds)),
+        mkdir(path.join(staging, "work"), { mode: 0o700 }),
+        writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 }),
+      ]);
+      await rename(staging, place);
+    } catch (error) {
+      await rm(staging, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** The upper directory is what the container sees as `/`: it gets the owner and mode that the image gives the root. */
+  async #setRootMetadata(upper: string, chainIds: readonly ChainId[]): Promise<void> {
+    const source = chainIds.findLast((chainId) => this.#layers.hasRootEntry(chainId));
+    if (source === undefined) return chmod(upper, 0o755);
+    const { uid, gid, mode } = await stat(this.#layout.diff(source));
+    await chown(upper, uid, gid);
+    await chmod(upper, mode & 0o7777);
+  }
+
+  async mount(id: string): Promise<Rootfs> {
+    const stored = this.#roots.get(id);
+    if (stored === undefined) {
+      const reason = this.#roots.has(id) ? "has no usable record" : "does not exist";
+      throw new DomainError(this.#roots.has(id) ? "data-loss" : "not-found", `container root ${id} ${reason}`);
+    }
+    const mountPath = this.#layout.mountPoint(id);
+    if (await isMountPoint(mountPath)) return { mountPath, upperPath: this.#upper(id) };
+    this.#checkLayers(id, stored.chainIds);
+    return await this.#mount(id, stored);
+  }
+
+  async #mount(id: string, stored: StoredRootfs): Promise<Rootfs> {
+    const mountPath = this.#layout.mountPoint(id);
+    const workDir = path.join(this.#layout.container(id), "work");
+    await onDisk(`container root ${id}`, this.#layout.runRoot, async () => {
+      await mkdir(mountPath, { recursive: true, mode: 0o700 });
+      // A volatile overlay leaves a mark that forbids the next mount: its upper may be damaged after power loss. The
+      // containers of before a power loss are only started anew, not continued.
+      await rm(path.join(workDir, "work"), { recursive: true, force: true });
+    });
+    try {
+      mountOverlay({
+        target: mountPath,
+        lowerDirs: stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds),
+        upper: { upperDir: this.#upper(id), workDir },
+        flags: MountFlag.noDev,
+        options: {
+          volatile: true,
+          index: "off",
+          metacopy: "off",
+          ...(stored.mountLabel === undefined ? {} : { context: stored.mountLabel }),
+        },
+      });
+    } catch (error) {
+      throw new DomainError("internal", `container root ${id} could not be mounted: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    return { mountPath, upperPath: this.#upper(id) };
+  }
+
+  async unmount(id: string): Promise<void> {
+    unmountAll(this.#layout.mountPoint(id));
+  }
+
+  /** Gives the layers that the root referred to. */
+  async remove(id: string): Promise<readonly ChainId[]> {
+    const place = this.#layout.container(id);
+    const stored = this.#roots.get(id);
+    await this.#removeMountPoint(id);
+    await onDisk(`container root ${id}`, this.#layout.containerRoot, () =>
+      this.#trees.discard(place, this.#layout.trash),
+    );
+    if (this.#roots.delete(id) && stored !== undefined) this.#references.release(stored.chainIds);
+    this.#usages.delete(id);
+    return stored?.chainIds ?? [];
+  }
+
+  async #removeMountPoint(id: string): Promise<void> {
+    const mountPath = this.#layout.mountPoint(id);
+    unmountAll(mountPath);
+    await onDisk(`mount point of container root ${id}`, this.#layout.runRoot, async () => {
+      await removeDirectory(mountPath);
+      await removeDirectory(path.dirname(mountPath));
+    });
+  }
+
+  async usage(id: string): Promise<Usage> {
+    if (!this.#roots.has(id)) throw new DomainError("not-found", `container root ${id} does not exist`);
+    const usage = await this.#trees.measure(this.#upper(id));
+    if (this.#roots.has(id)) this.#usages.set(id, { usage, atMs: Date.now() });
+    return usage;
+  }
+
+  /** Sum over all containers; measurements of the last seconds are used again. */
+  async totalUsage(): Promise<Usage> {
+    const total: Usage = { usedBytes: 0, inodesUsed: 0 };
+    for (const id of this.ids()) {
+      const usage = await this.#recentUsage(id);
+      total.usedBytes += usage.usedBytes;
+      total.inodesUsed += usage.inodesUsed;
+    }
+    return total;
+  }
+
+  async #recentUsage(id: string): Promise<Usage> {
+    const measured = this.#usages.get(id);
+    if (measured !== undefined && Date.now() - measured.atMs < usageFreshMs) return measured.usage;
+    try {
+      return await this.usage(id);
+    } catch (error) {
+      // Removed meanwhile.
+      if (error instanceof DomainError && error.kind === "not-found") return { usedBytes: 0, inodesUsed: 0 };
+      throw error;
+    }
+  }
+
+  /** See `Storage.mountImage`. */
+  mountReadOnly(chainIds: readonly ChainId[], target: string): void {
+    this.#checkLayers(target, chainIds);
+    // Without an upper directory overlayfs wants two lower ones.
+    const fill = chainIds.length < 2 ? [this.#layout.empty] : [];
+    const lowerDirs = [...this.#diffs(chainIds), ...fill];
+    try {
+      mountOverlay({
+        target,
+        lowerDirs: lowerDirs.length === 1 ? [...lowerDirs, this.#layout.corrupt] : lowerDirs,
+        flags: MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec,
+      });
+    } catch (error) {
+      const kind = hasErrno(error, "ENOENT") ? "not-found" : "internal";
+      throw new DomainError(kind, `the image could not be mounted on ${target}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #checkLayers(user: string, chainIds: readonly ChainId[]): void {
+    const missing = chainIds.find((chainId) => !this.#layers.has(chainId));
+    if (missing === undefined) return;
+    throw new DomainError(
+      "failed-precondition",
+      `${user}: layer ${missing} is not in the store; the image must be pulled again`,
+    );
+  }
+
+  #diffs(chainIds: readonly ChainId[]): string[] {
+    return chainIds.map((chainId) => this.#layout.diff(chainId));
+  }
+
+  #upper(id: string): string {
+    return path.join(this.#layout.container(id), "upper");
+  }
+}
+
+function parseStoredRootfs(text: string): StoredRootfs {
+  const stored = JSON.parse(text) as StoredRootfs;
+  if (stored.version !== 1) throw new Error("its version is not known");
+  if (!Array.isArray(stored.chainIds)) throw new Error("it names no layers");
+  return stored;
+}
