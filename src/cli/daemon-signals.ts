@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { Logger } from "#observability/logger.ts";
 
@@ -23,12 +24,13 @@ export function stopSignal(logger: Logger): Promise<NodeJS.Signals> {
 
 /**
  * SIGUSR1 writes a report of what the process is doing (stacks, handles, memory; no environment) into `directory`, as
- * CRI-O writes its stacks. SIGUSR2 logs the memory in use and collects garbage where Node was started with --expose-gc.
+ * CRI-O writes its stacks. The listener also keeps Node from opening a debugger, to which any local user could connect. SIGUSR2 logs the memory in use and collects garbage where Node was started with --expose-gc.
  */
 export function handleDiagnosticSignals(logger: Logger, directory: string): void {
   process.on("SIGUSR1", () => {
     const { report } = process;
     try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
       report.excludeEnv = true;
       report.directory = directory;
       const name = `berth-report-${new Date().toISOString().replaceAll(":", "")}.json`;

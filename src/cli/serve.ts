@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { type Config, type FlagValues, loadConfig, type LoadedConfig, reload } from "#config/index.ts";
-import type { Daemon } from "#daemon.ts";
+import type { Daemon, DaemonInput } from "#daemon.ts";
 import { berthVersion } from "#lib/berth-version.ts";
 import type { Logger } from "#observability/logger.ts";
 import { type DaemonLog, openDaemonLog } from "./daemon-log.ts";
@@ -8,10 +8,13 @@ import { handleDiagnosticSignals, stopSignal } from "./daemon-signals.ts";
 import { configSources, logTarget, toleratedOf } from "./global-flags.ts";
 
 /** How long handles that nobody closed may keep the process alive after the daemon has shut down. */
-const lingerMs = 1000;
+const lingerMs = 500;
 
-/** `berth serve`: runs the daemon until SIGTERM or SIGINT. Resolves with the exit status. */
-export async function serve(flags: FlagValues): Promise<number> {
+/** `berth serve`: runs the daemon until SIGTERM or SIGINT. Resolves with the exit status. `start` is for tests. */
+export async function serve(
+  flags: FlagValues,
+  start: (input: DaemonInput) => Promise<Daemon> = startRealDaemon,
+): Promise<number> {
   const load = () => loadConfig(configSources(flags, process.env));
   const loaded = await load();
   const log = openDaemonLog(loaded.config, logTarget(flags, process.env));
@@ -24,8 +27,7 @@ export async function serve(flags: FlagValues): Promise<number> {
   const reloads = new Reloads(load, loaded.config, log);
   process.on("SIGHUP", () => void reloads.run());
   try {
-    const { startDaemon } = await import("#daemon.ts");
-    const daemon = await startDaemon({ config: loaded.config, logger, reload: () => reloads.run() });
+    const daemon = await start({ config: loaded.config, logger, reload: () => reloads.run() });
     reloads.started(daemon);
     // Node writes its cache of compiled code at exit, which a daemon that is killed never reaches.
     flushCompileCache();
@@ -38,6 +40,11 @@ export async function serve(flags: FlagValues): Promise<number> {
     await log.flush();
     setTimeout(() => process.exit(), lingerMs).unref();
   }
+}
+
+async function startRealDaemon(input: DaemonInput): Promise<Daemon> {
+  const { startDaemon } = await import("#daemon.ts");
+  return await startDaemon(input);
 }
 
 function announce(logger: Logger, { config, files, warnings }: LoadedConfig, tolerated: readonly string[]): void {
