@@ -153,6 +153,21 @@ test("the cache entry exists before the first plugin runs, in the layout of the 
   );
 });
 
+test("an ADD that a crash cut short is undone by another daemon's DEL", async () => {
+  await using recorder = await PluginRecorder.create("bridge");
+  await recorder.configure("10-a.conflist", listOf(["bridge"]));
+  const wait = `: > "$root/begun"; while ! [ -f "$root/go" ]; do sleep 0.02; done; exit 1`;
+  await recorder.answer("ADD", "bridge", wait);
+  await using crashed = await open(recorder);
+  const adding = assert.rejects(crashed.setUp(podOf("abc")));
+  while (!(await readdir(recorder.root)).includes("begun")) await new Promise((resolve) => setTimeout(resolve, 10));
+  await using network = await open(recorder);
+  await network.tearDown(podOf("abc"));
+  assert.deepEqual(await recorder.names(), ["ADD bridge", "DEL bridge"]);
+  await writeFile(path.join(recorder.root, "go"), "");
+  await adding;
+});
+
 test("DEL of an attachment whose namespace is gone passes an empty CNI_NETNS", async () => {
   await using recorder = await PluginRecorder.create("bridge");
   await recorder.configure("10-a.conflist", listOf(["bridge"]));

@@ -31,6 +31,8 @@ export interface CniOptions {
   deleteTimeoutMs?: number;
   /** Time between two STATUS of a network of version 1.1.0. Default 5 s. */
   statusIntervalMs?: number;
+  /** How long a ready network stays ready while STATUS fails. Default 0. */
+  statusGracePeriodMs?: number;
 }
 
 export interface CniDependencies {
@@ -52,8 +54,8 @@ export async function createNetwork(options: CniOptions, dependencies: CniDepend
   const environment = dependencies.environment ?? inheritedEnvironment();
   const logger = dependencies.logger ?? silentLogger;
   const programs = new PluginPrograms(options.pluginDirs, dependencies.run ?? spawnRun, environment, logger);
-  const { networkDir, cniDefaultNetwork = "", statusIntervalMs = 5000 } = options;
-  const loadedOptions = { networkDir, defaultNetwork: cniDefaultNetwork, statusIntervalMs };
+  const { networkDir, cniDefaultNetwork = "", statusIntervalMs = 5000, statusGracePeriodMs = 0 } = options;
+  const loadedOptions = { networkDir, defaultNetwork: cniDefaultNetwork, statusIntervalMs, statusGracePeriodMs };
   const loaded = new LoadedNetwork(loadedOptions, programs, logger);
   const cache = new AttachmentCache(options.cacheDir ?? "/var/lib/cni/results", options.owner ?? "berth");
   await cache.sweep();

@@ -141,6 +141,17 @@ test("STATUS of a 1.1.0 network decides about readiness and is asked again", asy
   assert.match(await unready(network), /exit code 1/);
 });
 
+test("a failing STATUS within the grace period is told in the message and leaves the network ready", async () => {
+  await using recorder = await PluginRecorder.create("bridge");
+  await recorder.configure("10-a.conflist", listOf(["bridge"], { cniVersion: "1.1.0" }));
+  await using network = await open(recorder, { statusIntervalMs: 20, statusGracePeriodMs: 3_600_000 });
+  await recorder.answer("STATUS", "bridge", "exit 1");
+  for (const signal = soon(); network.status().message === ""; signal.throwIfAborted())
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(network.status().ready, true);
+  assert.match(network.status().message, /exit code 1/);
+});
+
 test("networks before 1.1.0 are not asked for STATUS", async () => {
   await using recorder = await PluginRecorder.create("bridge");
   await recorder.configure("10-a.conflist", listOf(["bridge"]));

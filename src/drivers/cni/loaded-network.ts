@@ -16,6 +16,8 @@ export interface LoadedNetworkOptions {
   /** Name of the network to use; empty for the first usable file. */
   defaultNetwork: string;
   statusIntervalMs: number;
+  /** How long a ready network stays ready while its plugins' STATUS fails. */
+  statusGracePeriodMs: number;
 }
 
 /**
@@ -29,6 +31,7 @@ export class LoadedNetwork {
   #content: DirectoryContent = { network: undefined, problems: [] };
   #status: NetworkStatus = { ready: false, reason: notReadyReason, message: "cni plugin not initialized" };
   #changed = Promise.withResolvers<void>();
+  #failingSinceMs: number | undefined;
   #reloading: Promise<void> | undefined;
   #isStale = false;
   #watches: DirectoryWatch[] = [];
@@ -129,13 +132,20 @@ export class LoadedNetwork {
 
   async #judge({ network, problems }: DirectoryContent): Promise<NetworkStatus> {
     const skipped = problems.length === 0 ? "" : `skipped ${problems.join("; ")}`;
-    if (network === undefined) return notReady([`cni plugin not initialized: ${this.#missing()}`, skipped]);
+    if (network === undefined) return notReady(joined(`cni plugin not initialized: ${this.#missing()}`, skipped));
     try {
       await this.#askStatus(network);
     } catch (error) {
-      return notReady([`cni plugin not ready: ${messageOf(error)}`, skipped]);
+      const message = joined(`cni plugin not ready: ${messageOf(error)}`, skipped);
+      return this.#isInGracePeriod() ? { ready: true, reason: "", message } : notReady(message);
     }
+    this.#failingSinceMs = undefined;
     return { ready: true, reason: "", message: skipped };
+  }
+
+  #isInGracePeriod(): boolean {
+    this.#failingSinceMs ??= performance.now();
+    return this.#status.ready && performance.now() - this.#failingSinceMs < this.#options.statusGracePeriodMs;
   }
 
   #missing(): string {
@@ -175,6 +185,10 @@ export class LoadedNetwork {
   }
 }
 
-function notReady(parts: string[]): NetworkStatus {
-  return { ready: false, reason: notReadyReason, message: parts.filter((part) => part !== "").join("; ") };
+function notReady(message: string): NetworkStatus {
+  return { ready: false, reason: notReadyReason, message };
+}
+
+function joined(...parts: string[]): string {
+  return parts.filter((part) => part !== "").join("; ");
 }
