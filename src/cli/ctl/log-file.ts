@@ -22,16 +22,20 @@ export function parseRecord(line: string): LogRecord | undefined {
 
 /** The last `count` lines of the log as records; a line in several records counts once. */
 export async function lastRecords(file: string, count: number): Promise<LogRecord[]> {
+  return await lastOf(readRecords(file), count);
+}
+
+async function lastOf(records: AsyncIterable<LogRecord>, count: number): Promise<LogRecord[]> {
   const lines: LogRecord[][] = [];
   let current: LogRecord[] = [];
-  for await (const record of readRecords(file)) {
+  for await (const record of records) {
     current.push(record);
     if (!record.text.endsWith("\n")) continue;
     lines.push(current);
     current = [];
     if (lines.length > count) lines.shift();
   }
-  return [...lines, current].slice(count === 0 ? lines.length + 1 : 0).flat();
+  return count === 0 ? [] : [...lines, current].flat();
 }
 
 /** All records that the log has now. */
@@ -47,7 +51,7 @@ export async function* readRecords(file: string): AsyncGenerator<LogRecord> {
 export async function* followRecords(
   file: string,
   ended: Promise<unknown>,
-  options: { fromEnd?: boolean } = {},
+  options: { tail?: number } = {},
 ): AsyncGenerator<LogRecord> {
   const closing = new AbortController();
   let over = false;
@@ -58,17 +62,20 @@ export async function* followRecords(
   const watcher = watch(path.dirname(file), { signal: closing.signal });
   watcher.on("error", () => {});
   let tail: Tail | undefined;
+  let skipTo = options.tail;
   try {
     for (;;) {
       const isLastLook = over;
       const changed = once(watcher, "change", { signal: closing.signal });
       changed.catch(() => {});
-      tail ??= await openTail(file, options.fromEnd === true);
+      tail ??= await openTail(file);
       if (tail !== undefined) {
-        yield* recordsOf(linesFrom(tail));
+        const records = recordsOf(linesFrom(tail));
+        yield* skipTo === undefined ? records : await lastOf(records, skipTo);
+        skipTo = undefined;
         if (await rotated(file, tail)) {
           await tail.handle.close();
-          tail = await openTail(file, false);
+          tail = await openTail(file);
           continue;
         }
       }
@@ -91,12 +98,9 @@ class Tail {
   }
 }
 
-async function openTail(file: string, atEnd: boolean): Promise<Tail | undefined> {
+async function openTail(file: string): Promise<Tail | undefined> {
   const handle = await open(file).catch(() => undefined);
-  if (handle === undefined) return undefined;
-  const tail = new Tail(handle);
-  if (atEnd) tail.position = (await handle.stat()).size;
-  return tail;
+  return handle === undefined ? undefined : new Tail(handle);
 }
 
 /** True when another file has taken the log's name. */

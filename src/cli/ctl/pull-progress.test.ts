@@ -8,7 +8,7 @@ const layer = `sha256:${"a1b2c3d4".repeat(8)}`;
 describe("the progress of a layer", () => {
   it("is a bar that fills with the bytes", () => {
     const line = layerLine({ layer, doneBytes: 500_000n, totalBytes: 1_000_000n, state: LayerState.FETCHING }, 60);
-    assert.equal(line, "a1b2c3d4a1b2c [==========>         ] 500kB/1MB fetching");
+    assert.equal(line, "a1b2c3d4a1b2c [===========>            ] 500kB/1MB fetching");
   });
 
   it("is a full bar once the layer is there, whatever the bytes", () => {

@@ -22,14 +22,15 @@ export const logs: Subcommand = {
     const { logPath, state } = await containerStatus(client, id);
     if (logPath === "") throw new CtlError(`container ${id} has no log file`);
     const print = printer(invocation, given.flag("timestamps"));
-    const tail = given.text("tail");
-    if (tail !== undefined) for (const record of await lastRecords(logPath, lineCount(tail))) print(record);
-    const follow = given.flag("follow") && state !== ContainerState.CONTAINER_EXITED;
-    if (follow) {
+    const written = given.text("tail");
+    const tail = written === undefined ? undefined : lineCount(written);
+    if (given.flag("follow") && state !== ContainerState.CONTAINER_EXITED) {
       const ended = untilExit(client, id, signal);
-      for await (const record of followRecords(logPath, ended, { fromEnd: tail !== undefined })) print(record);
-    } else if (tail === undefined) {
-      for await (const record of readRecords(logPath)) print(record);
+      for await (const record of followRecords(logPath, ended, tail === undefined ? {} : { tail })) print(record);
+    } else {
+      for await (const record of tail === undefined ? readRecords(logPath) : await lastRecords(logPath, tail)) {
+        print(record);
+      }
     }
     return 0;
   },
