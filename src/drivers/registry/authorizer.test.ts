@@ -212,3 +212,33 @@ test("an answer of the token server that holds no token is the registry's fault"
     });
   }
 });
+
+test("a host that a redirect led to gets no credentials by a challenge of its own", async () => {
+  await using server = await FakeRegistryServer.start();
+  await using other = await FakeRegistryServer.start();
+  other.intercept = (_, response) => {
+    sendError(response, 401, "UNAUTHORIZED", { "www-authenticate": `Bearer realm="http://${other.registry}/token"` });
+    return true;
+  };
+  server.intercept = (_, response) => {
+    response.writeHead(307, { location: `http://${other.registry}/elsewhere` }).end();
+    return true;
+  };
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  const auth = { username: "user", password: "pass" };
+  await assert.rejects(client.resolve(at(server, "app"), { auth, signal: forever() }), { kind: "unauthenticated" });
+  assert.deepEqual(
+    other.requests.map(({ url }) => url),
+    ["/elsewhere"],
+  );
+});
+
+test("the connection that brought the challenge is used again", async () => {
+  await using server = await FakeRegistryServer.start();
+  server.addImage("app", { tag: "latest" });
+  requireToken(server, () => "good");
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  await client.resolve(at(server, "app"), { signal: forever() });
+  // One attempt at TLS, one connection for the challenge, the manifest and the config, and one for the token.
+  assert.equal(server.connectionCount, 3);
+});

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { FakeRegistryServer, sendError } from "./fake-registry-server.ts";
 import { digestOf } from "./digest.ts";
@@ -92,4 +95,75 @@ test("5xx and 429 answers are tried again, and reported when they stay", async (
     );
     return true;
   });
+});
+
+test("an insecure registry that was found to speak plain http is asked that way from then on", async () => {
+  await using server = await FakeRegistryServer.start();
+  server.addImage("app", { tag: "latest" });
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  await client.resolve(at(server, "app"), { signal: forever() });
+  const before = server.connectionCount;
+  await client.resolve(at(server, "app"), { signal: forever() });
+  assert.equal(server.connectionCount, before, "no further attempt at TLS, and the connection is kept");
+});
+
+test("plain http goes through the proxy of the environment, unless NO_PROXY has the host", async () => {
+  await using server = await FakeRegistryServer.start();
+  await using proxy = await FakeRegistryServer.start();
+  proxy.intercept = (_, response) => {
+    sendError(response, 404, "FROM_THE_PROXY");
+    return true;
+  };
+  const env = { HTTP_PROXY: `http://${proxy.registry}` };
+  await using client = await testClient({ insecureRegistries: [server.registry], env });
+  await assert.rejects(client.resolve(at(server, "app"), { signal: forever() }), { message: /FROM_THE_PROXY/ });
+  assert.equal(proxy.requests[0]?.url, `http://${server.registry}/v2/app/manifests/latest`);
+  server.addImage("app", { tag: "latest" });
+  await using direct = await testClient({
+    insecureRegistries: [server.registry],
+    env: { ...env, NO_PROXY: "127.0.0.1" },
+  });
+  await direct.resolve(at(server, "app"), { signal: forever() });
+});
+
+test("a reload that fails leaves the old configuration in force", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "berth-reload-"));
+  const file = join(directory, "registries.conf");
+  await writeFile(file, 'unqualified-search-registries = ["a.io"]');
+  await using client = await testClient({ registriesConfFile: file });
+  const candidates = () => client.candidates("app").map(({ registry }) => registry);
+  assert.deepEqual(candidates(), ["a.io"]);
+  await writeFile(file, "unqualified-search-registries = 1");
+  await assert.rejects(client.reload(), { kind: "failed-precondition", message: /cannot use .*registries.conf: / });
+  assert.deepEqual(candidates(), ["a.io"]);
+  await writeFile(file, 'unqualified-search-registries = ["b.io"]');
+  await client.reload();
+  assert.deepEqual(candidates(), ["b.io"]);
+  await rm(directory, { recursive: true });
+});
+
+test("a deadline of the caller is reported as one", async () => {
+  await using server = await FakeRegistryServer.start();
+  server.intercept = () => true;
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  await assert.rejects(client.resolve(at(server, "app"), { signal: AbortSignal.timeout(50) }), {
+    kind: "deadline-exceeded",
+  });
+  await assert.rejects(client.resolve(at(server, "app"), { signal: AbortSignal.abort() }), { kind: "cancelled" });
+});
+
+test("a manifest whose connection breaks half-way is fetched again", async () => {
+  await using server = await FakeRegistryServer.start();
+  server.addImage("app", { tag: "latest" });
+  let breaks = 2;
+  server.intercept = (request, response) => {
+    if (!request.url?.includes("/manifests/") || breaks === 0) return false;
+    breaks -= 1;
+    response.writeHead(200, { "content-length": 1000 });
+    response.write("{", () => response.destroy());
+    return true;
+  };
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  await client.resolve(at(server, "app"), { signal: forever() });
+  assert.equal(breaks, 0);
 });

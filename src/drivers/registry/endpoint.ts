@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { abortError } from "./failure.ts";
 import { answerError } from "./http-answer-error.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
@@ -44,11 +45,25 @@ export class Endpoint {
    * @throws DomainError of the kind that fits any other status; ConnectionFailure
    */
   async get(request: EndpointRequest): Promise<Exchange> {
+    return withRetries(this.#parts.retry, request.signal, () => this.#getOnce(request));
+  }
+
+  /** As `get`, and reads the body; a connection that breaks while it is read is a reason to try again too. */
+  async getBytes(
+    request: EndpointRequest,
+    limitBytes: number,
+    what: string,
+  ): Promise<{ bytes: Uint8Array; headers: IncomingHttpHeaders }> {
     return withRetries(this.#parts.retry, request.signal, async () => {
-      const exchange = await this.#sendAuthorized(request);
-      if (request.expect.includes(exchange.answer.status)) return exchange;
-      throw await answerError({ method: "GET", url: exchange.url }, exchange.answer);
+      const { answer } = await this.#getOnce(request);
+      return { bytes: await answer.body.bytes(limitBytes, what), headers: answer.headers };
     });
+  }
+
+  async #getOnce(request: EndpointRequest): Promise<Exchange> {
+    const exchange = await this.#sendAuthorized(request);
+    if (request.expect.includes(exchange.answer.status)) return exchange;
+    throw await answerError({ method: "GET", url: exchange.url }, exchange.answer);
   }
 
   async #sendAuthorized(request: EndpointRequest): Promise<Exchange> {
@@ -56,18 +71,20 @@ export class Endpoint {
     const first = await this.#send(request, known);
     const header = await this.#answerChallenge(first, known, request.signal);
     if (header === undefined) return first;
-    first.answer.body.discard();
+    await first.answer.body.drain();
     return this.#send(request, header);
   }
 
   /** The header to try again with; undefined when the first answer stands. */
-  async #answerChallenge({ answer }: Exchange, sent: string | undefined, signal: AbortSignal) {
+  async #answerChallenge({ answer, url }: Exchange, sent: string | undefined, signal: AbortSignal) {
+    // What a redirect led to may not ask for the registry's credentials.
+    if (url.origin !== new URL(this.#parts.connection.origin).origin) return undefined;
     if (answer.status === 401) return this.#authorize(sent, answer.headers["www-authenticate"], signal);
     // Some registries say "forbidden" or "not found" to strangers where a challenge is due. Only the base path tells.
     const stranger = sent === undefined && this.#parts.credentials.kind !== "anonymous";
     if (!stranger || (answer.status !== 403 && answer.status !== 404)) return undefined;
     const base = await this.#parts.connection.get({ path: "/v2/", headers: {}, signal });
-    base.answer.body.discard();
+    await base.answer.body.drain();
     if (base.answer.status !== 401) return undefined;
     return this.#authorize(sent, base.answer.headers["www-authenticate"], signal);
   }

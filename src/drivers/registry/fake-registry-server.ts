@@ -20,6 +20,7 @@ export class FakeRegistryServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #content = new Map<string, { bytes: Uint8Array; type: string; digest: Digest }>();
+  #connectionCount = 0;
   intercept: Intercept | undefined;
 
   private constructor(server: Server) {
@@ -37,6 +38,7 @@ export class FakeRegistryServer implements AsyncDisposable {
     const fake = new FakeRegistryServer(server);
     server.on("request", (request: IncomingMessage, response: ServerResponse) => void fake.#handle(request, response));
     server.on("connection", (socket: Socket) => {
+      fake.#connectionCount += 1;
       fake.#sockets.add(socket);
       socket.on("close", () => fake.#sockets.delete(socket));
     });
@@ -49,6 +51,11 @@ export class FakeRegistryServer implements AsyncDisposable {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("the server does not listen");
     return `127.0.0.1:${address.port}`;
+  }
+
+  /** Connections made so far. */
+  get connectionCount(): number {
+    return this.#connectionCount;
   }
 
   get openConnections(): number {

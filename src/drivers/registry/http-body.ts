@@ -2,6 +2,9 @@ import type { IncomingMessage } from "node:http";
 import { DomainError } from "#errors/domain-error.ts";
 import { ConnectionFailure, abortError, connectionFailure } from "./failure.ts";
 
+/** Reading this much costs less than a new connection. */
+const drainLimitBytes = 64 * 1024;
+
 interface BodySettings {
   /** Method and URL, for messages. */
   request: string;
@@ -59,6 +62,16 @@ export class HttpBody {
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
+  }
+
+  /** Reads on to the end of what is short, so that the connection can be used again; else closes it. */
+  async drain(): Promise<void> {
+    try {
+      await this.bytes(drainLimitBytes, "the answer");
+    } catch {
+      // The answer was not wanted, so how it ended does not matter either.
+      this.discard();
+    }
   }
 
   /** Closes the connection without reading on. */

@@ -54,9 +54,10 @@ async function fetchManifest(
   signal: AbortSignal,
 ): Promise<FetchedManifest> {
   const headers = { accept: manifestAccept };
-  const { answer } = await endpoint.get({ path: `manifests/${tagOrDigest}`, headers, expect: [200], signal });
   const what = `the manifest ${tagOrDigest}`;
-  const served = await answer.body.bytes(limits.manifestBytes, what);
+  const request = { path: `manifests/${tagOrDigest}`, headers, expect: [200], signal };
+  const answer = await endpoint.getBytes(request, limits.manifestBytes, what);
+  const served = answer.bytes;
   const document = parseManifestDocument(served, answer.headers["content-type"], what, limits);
   const bytes = document.kind === "schema1" ? schema1Payload(served, what) : served;
   const expected = isDigest(tagOrDigest) ? tagOrDigest : contentDigest(answer.headers["docker-content-digest"]);

@@ -27,25 +27,30 @@ class LayerMeter {
   }
 
   async add(bytes: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     if (this.#sizeBytes === 0 && bytes[0] === 0x1f) this.#gunzip = this.#startGunzip();
     this.#packed.update(bytes);
     this.#sizeBytes += bytes.byteLength;
     if (this.#gunzip === undefined) this.#addUnpacked(bytes);
     else if (!this.#gunzip.write(bytes)) await once(this.#gunzip, "drain");
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
   }
 
   async finish(): Promise<MeasureOutput> {
     const gzip = this.#gunzip !== undefined;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     if (this.#gunzip !== undefined) {
       this.#gunzip.end();
       if (!this.#gunzip.readableEnded) await once(this.#gunzip, "end");
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     const [sha256, diffSha256] = [this.#packed.digest("hex"), this.#unpacked.digest("hex")];
     return { kind: "measured", sha256, diffSha256, sizeBytes: this.#sizeBytes, gzip };
+  }
+
+  /** What went wrong while unpacking is found out between the calls. */
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #startGunzip(): Gunzip {

@@ -24,11 +24,9 @@ export function pullSources(conf: RegistriesConf, reference: ImageReference): Pu
   if (match === undefined) return [{ reference, insecure: false, mirror: false }];
   const { entry, matchedLength } = match;
   if (entry.blocked)
-    throw new DomainError(
-      "permission-denied",
-      `cannot pull ${name}: the registry ${entry.prefix} is blocked in ${conf.files.join(", ")}`,
-      { facts: { reference: name, prefix: entry.prefix, reason: "UNKNOWN" } },
-    );
+    throw new DomainError("permission-denied", `the registry ${entry.prefix} is blocked in ${conf.files.join(", ")}`, {
+      facts: { reference: name, prefix: entry.prefix, reason: "UNKNOWN" },
+    });
   const rest = name.slice(matchedLength);
   const mirrors = entry.mirrors
     .filter((mirror) => mayServe(mirror, reference))

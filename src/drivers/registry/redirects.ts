@@ -24,7 +24,7 @@ export async function sendFollowing(
     const location = answer.headers.location;
     if (request.method !== "GET" || location === undefined || ![301, 302, 303, 307, 308].includes(answer.status))
       return { answer, url };
-    answer.body.discard();
+    await answer.body.drain();
     const next = target(location, url, request);
     if (count >= redirectLimit) throw refuse(request, `more than ${redirectLimit} redirects`);
     if (next.origin !== url.origin) headers = withoutAuthorization(headers);

@@ -64,9 +64,9 @@ async function fetchConfig(
   { limits, signal }: ResolveSettings,
 ): Promise<ImageDocuments> {
   const { digest, size } = manifest.config;
-  const { answer } = await endpoint.get({ path: `blobs/${digest}`, expect: [200], signal });
   const what = `the config ${digest}`;
-  const configBytes = await answer.body.bytes(Math.min(size, limits.configBytes), what);
+  const request = { path: `blobs/${digest}`, expect: [200], signal };
+  const { bytes: configBytes } = await endpoint.getBytes(request, Math.min(size, limits.configBytes), what);
   verifyDigest(configBytes, digest, what);
   return { manifest, manifestBytes, manifestMediaType: mediaType, configBytes };
 }

@@ -1,0 +1,94 @@
+import { DomainError } from "#errors/domain-error.ts";
+import { digestOf } from "./digest.ts";
+import { mediaTypes } from "./manifest-document.ts";
+import { formatReference, parseReference } from "./reference.ts";
+import type { Descriptor, Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
+import type { ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
+
+/**
+ * A registry client without a network, for tests of the domain: resolves the images that were added, by tag and by digest.
+ * `failNext` makes the next resolve or open fail; `resolved` and `opened` tell what was asked for.
+ */
+export class FakeRegistryClient implements RegistryClient {
+  readonly resolved: ImageReference[] = [];
+  readonly opened: { digest: Digest; offset: number }[] = [];
+  readonly #images = new Map<string, ResolvedImage>();
+  readonly #blobs = new Map<Digest, Uint8Array>();
+  failNext: Error | undefined;
+
+  /** Adds an image under `name` with uncompressed tars as its layers; returns what resolve will give. */
+  addImage(name: string, layers: readonly Uint8Array[], config: Partial<ImageConfig> = {}): ResolvedImage {
+    const reference = parseReference(name);
+    const diffIds = layers.map((layer) => digestOf(layer));
+    const whole: ImageConfig = {
+      os: "linux",
+      architecture: "amd64",
+      ...config,
+      rootfs: { type: "layers", diff_ids: diffIds },
+    };
+    const configBytes = Buffer.from(JSON.stringify(whole));
+    const manifest: Manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: this.#addBlob(mediaTypes.ociConfig, configBytes),
+      layers: layers.map((layer) => this.#addBlob(mediaTypes.ociLayer, layer)),
+    };
+    const manifestBytes = Buffer.from(JSON.stringify(manifest));
+    const digest = digestOf(manifestBytes);
+    const image: ResolvedImage = {
+      reference,
+      topDigest: digest,
+      manifestDigest: digest,
+      manifestMediaType: mediaTypes.ociManifest,
+      manifestBytes,
+      manifest,
+      configBytes,
+      config: whole,
+      source: { open: async (blob, offset) => this.#open(blob, offset) },
+    };
+    this.#images.set(formatReference(reference), image);
+    this.#images.set(`${reference.registry}/${reference.repository}@${digest}`, image);
+    return image;
+  }
+
+  candidates(name: string): ImageReference[] {
+    return [parseReference(name)];
+  }
+
+  async resolve(reference: ImageReference, { signal }: { signal: AbortSignal }): Promise<ResolvedImage> {
+    signal.throwIfAborted();
+    this.resolved.push(reference);
+    this.#failIfTold();
+    const { registry, repository, digest } = reference;
+    const key = digest === undefined ? formatReference(reference) : `${registry}/${repository}@${digest}`;
+    const image = this.#images.get(key);
+    if (image === undefined)
+      throw new DomainError("not-found", `cannot resolve ${key}: no such image`, {
+        facts: { reason: "MANIFEST_UNKNOWN" },
+      });
+    return { ...image, reference };
+  }
+
+  async reload(): Promise<void> {}
+
+  #open({ digest }: Descriptor, offset: number): ReadableStream<Uint8Array> {
+    this.opened.push({ digest, offset });
+    this.#failIfTold();
+    const bytes = this.#blobs.get(digest);
+    if (bytes === undefined)
+      throw new DomainError("not-found", `no blob ${digest}`, { facts: { reason: "BLOB_UNKNOWN" } });
+    return ReadableStream.from([bytes.subarray(offset)]);
+  }
+
+  #addBlob(mediaType: string, bytes: Uint8Array): Descriptor {
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.byteLength };
+  }
+
+  #failIfTold(): void {
+    const failure = this.failNext;
+    this.failNext = undefined;
+    if (failure !== undefined) throw failure;
+  }
+}
