@@ -1,6 +1,12 @@
 // The launcher's choice of a cache for compiled code is for this process alone, not for those it starts.
 delete process.env["NODE_COMPILE_CACHE"];
 
+// Whoever reads the output may have seen enough: `berth config | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 try {
   const { run } = await import("#cli/index.ts");
   process.exitCode = await run(process.argv.slice(2));

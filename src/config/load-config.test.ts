@@ -149,6 +149,54 @@ describe("named tables", () => {
   });
 });
 
+describe("configurations written for CRI-O", () => {
+  it("takes what packages of CRI-O ship without a warning", async () => {
+    const file = await write(
+      "10-crio.conf",
+      `[crio.image]
+signature_policy = "/etc/crio/policy.json"
+[crio.runtime]
+default_runtime = "crun"
+[crio.runtime.runtimes.crun]
+runtime_path = "/usr/libexec/crio/crun"
+runtime_root = "/run/crun"
+monitor_path = "/usr/libexec/crio/conmon"
+allowed_annotations = ["io.containers.trace-syscall"]
+[crio.runtime.runtimes.runc]
+runtime_path = "/usr/libexec/crio/runc"
+runtime_root = "/run/runc"
+monitor_path = "/usr/libexec/crio/conmon"
+`,
+    );
+    const { config, warnings } = await load({ file });
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(config.runtime.runtimes.get("crun")?.allowedAnnotations, ["io.containers.trace-syscall"]);
+  });
+
+  it("takes what minikube writes, with a warning of the deprecated option alone", async () => {
+    const file = await write(
+      "02-crio.conf",
+      `[crio.image]
+pause_image = "registry.k8s.io/pause:3.10.1"
+[crio.network]
+# cni_default_network = ""
+[crio.runtime]
+cgroup_manager = "cgroupfs"
+conmon_cgroup = "pod"
+default_sysctls = [
+  "net.ipv4.ip_unprivileged_port_start=0",
+]
+`,
+    );
+    const { config, warnings } = await load({ file });
+    assert.deepEqual(
+      warnings.map(({ key }) => key),
+      ["crio.runtime.conmon_cgroup"],
+    );
+    assert.deepEqual(config.runtime.defaultSysctls, ["net.ipv4.ip_unprivileged_port_start=0"]);
+  });
+});
+
 describe("mistakes", () => {
   it("names file, line and column of a value of the wrong type, what was found and what is allowed", async () => {
     const file = await write("crio.conf", '# first\n[crio.runtime]\n  pids_limit = "many"\n');

@@ -17,7 +17,7 @@ export const containerFields = {
   }),
   minInjectedGomaxprocs: integer("min_injected_gomaxprocs", {
     default: 0,
-    flags: ["inject-gomaxprocs"],
+    flags: ["inject-gomaxprocs", "min-injected-gomaxprocs"],
     check: atLeast(0),
     status: "accepted",
     description: "Sets GOMAXPROCS in containers without a CPU limit, to at least this; 0 does not.",
