@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { AttachRequest, ExecRequest, PortForwardRequest, StreamingBackend } from "./backend.ts";
+import { GonePeerSweeper } from "./gone-peers.ts";
 import { type StreamingRequest, validate } from "./open-requests.ts";
 import { defaultStreamingOptions, type StreamingOptions } from "./options.ts";
 import { PendingRequests } from "./pending-requests.ts";
@@ -58,6 +59,7 @@ class InThreadStreamingServer implements StreamingServer {
   readonly #logger: Logger;
   readonly #pending: PendingRequests<StreamingRequest>;
   readonly #sessions = new SessionRegistry();
+  readonly #gonePeers = new GonePeerSweeper();
   readonly #upgrader: Upgrader;
   #server: Server | HttpsServer | undefined;
   #baseUrl: string | undefined;
@@ -77,7 +79,10 @@ class InThreadStreamingServer implements StreamingServer {
     const server = tls === undefined ? createHttpServer() : await this.#secureServer(tls);
     server.on("request", answerRequest);
     server.on("upgrade", (message, socket, head) => {
-      if (socket instanceof Socket) socket.setTimeout(0).setNoDelay().setKeepAlive(true, keepAliveMs);
+      if (socket instanceof Socket) {
+        socket.setTimeout(0).setNoDelay().setKeepAlive(true, keepAliveMs);
+        this.#gonePeers.watch(socket);
+      }
       this.#upgrader.handle(message, socket, head);
     });
     const bound = await bind(server, address, port);

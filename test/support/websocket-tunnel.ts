@@ -20,6 +20,9 @@ export async function connectTunnel(url: string, protocol: string): Promise<{ tu
   return { tunnel: new Tunnel(socket), protocol: String(response.headers["sec-websocket-protocol"]) };
 }
 
+/** What Kubernetes' client puts into one message. */
+const messageBytes = 32 * 1024;
+
 class Tunnel extends Duplex {
   readonly #socket: Duplex;
   #rest: Buffer = Buffer.alloc(0);
@@ -35,7 +38,9 @@ class Tunnel extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#socket.write(maskedFrame(2, chunk), () => done());
+    for (let start = 0; start < chunk.length; start += messageBytes)
+      this.#socket.write(maskedFrame(2, chunk.subarray(start, start + messageBytes)));
+    this.#socket.write(Buffer.alloc(0), () => done());
   }
 
   override _final(done: () => void): void {
