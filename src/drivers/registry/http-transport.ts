@@ -45,7 +45,7 @@ export class HttpTransport {
    */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const agent = await this.#agents.agentFor(request.url, request.verify);
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     const name = describeRequest(request);
     if (request.signal.aborted) throw abortError(request.signal, name);
     const start = request.url.protocol === "https:" ? requestHttps : requestHttp;
@@ -56,19 +56,20 @@ export class HttpTransport {
     outgoing.once("close", () => request.signal.removeEventListener("abort", abort));
     using watch = new DisposableStack();
     watch.use(this.#watchProgress(name, outgoing));
-    outgoing.once("response", resolve);
+    // Made within the event: from here on somebody listens to the errors of the body.
+    outgoing.once("response", (message) => resolve(this.#answer(message, name, request.signal)));
     outgoing.on("error", (error) => reject(connectionFailure(name, error)));
     outgoing.end(request.body);
-    const message = await promise;
+    return await promise;
+  }
+
+  #answer(message: IncomingMessage, request: string, signal: AbortSignal): HttpAnswer {
+    const { stallTimeoutMs } = this.#settings;
     return {
       status: message.statusCode ?? 0,
       statusText: message.statusMessage ?? "",
       headers: message.headers,
-      body: new HttpBody(message, {
-        request: name,
-        stallTimeoutMs: this.#settings.stallTimeoutMs,
-        signal: request.signal,
-      }),
+      body: new HttpBody(message, { request, stallTimeoutMs, signal }),
     };
   }
 

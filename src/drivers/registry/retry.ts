@@ -7,7 +7,7 @@ export interface RetryPolicy {
   attempts: number;
   /** The first pause; it doubles with each try. */
   baseDelayMs: number;
-  /** The longest pause, also when the registry asks for more in Retry-After. */
+  /** The longest pause. A registry that asks for a longer one in Retry-After is not asked again. */
   maxDelayMs: number;
 }
 
@@ -22,7 +22,9 @@ export async function withRetries<T>(policy: RetryPolicy, signal: AbortSignal, w
       return await work();
     } catch (error) {
       if (attempt >= policy.attempts || signal.aborted || !isTransient(error)) throw error;
-      await pause(delayMs(policy, attempt, error), signal);
+      const delayMs = pauseAfter(policy, attempt, error);
+      if (delayMs === undefined) throw error;
+      await pause(delayMs, signal);
     }
   }
 }
@@ -41,11 +43,12 @@ function isTransient(error: unknown): boolean {
   return typeof status === "number" && [429, 500, 502, 503, 504].includes(status);
 }
 
-function delayMs(policy: RetryPolicy, attempt: number, error: unknown): number {
+function pauseAfter(policy: RetryPolicy, attempt: number, error: unknown): number | undefined {
   const asked = error instanceof DomainError ? error.facts["retryAfterMs"] : undefined;
   // Half of the pause is random, so that many pulls that failed together do not come back together.
   const grown = policy.baseDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
-  return Math.min(policy.maxDelayMs, typeof asked === "number" ? Math.max(asked, policy.baseDelayMs) : grown);
+  if (typeof asked !== "number") return Math.min(policy.maxDelayMs, grown);
+  return asked > policy.maxDelayMs ? undefined : Math.max(asked, policy.baseDelayMs);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
