@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { MountFlag } from "#kernel/mount.ts";
+import { bindMount, MountFlag } from "#kernel/mount.ts";
 import { mountOverlay } from "#kernel/overlay.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
@@ -92,7 +92,9 @@ export class RootfsStore {
     await using undo = new AsyncDisposableStack();
     this.#roots.set(id, stored);
     this.#references.retain(stored.chainIds);
-    undo.defer(() => this.remove(id));
+    undo.defer(async () => {
+      await this.remove(id);
+    });
     await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(stored, place));
     const rootfs = await this.#mount(id, stored);
     undo.move();
@@ -227,15 +229,12 @@ export class RootfsStore {
   /** See `Storage.mountImage`. */
   mountReadOnly(chainIds: readonly ChainId[], target: string): void {
     this.#checkLayers(target, chainIds);
-    // Without an upper directory overlayfs wants two lower ones.
-    const fill = chainIds.length < 2 ? [this.#layout.empty] : [];
-    const lowerDirs = [...this.#diffs(chainIds), ...fill];
+    const flags = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
+    const diffs = this.#diffs(chainIds);
     try {
-      mountOverlay({
-        target,
-        lowerDirs: lowerDirs.length === 1 ? [...lowerDirs, this.#layout.corrupt] : lowerDirs,
-        flags: MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec,
-      });
+      if (diffs.length === 0) bindMount(this.#layout.empty, target, { readOnly: true, flags });
+      // Without an upper directory overlayfs wants two lower ones.
+      else mountOverlay({ target, lowerDirs: diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs, flags });
     } catch (error) {
       const kind = hasErrno(error, "ENOENT") ? "not-found" : "internal";
       throw new DomainError(kind, `the image could not be mounted on ${target}: ${messageOf(error)}`, { cause: error });

@@ -1,6 +1,6 @@
 import { readdir, rename } from "node:fs/promises";
 import path from "node:path";
-import { hasErrno, messageOf } from "#errors/domain-error.ts";
+import { hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Usage } from "./index.ts";
 import type { Layout } from "./layout.ts";
@@ -41,6 +41,8 @@ export class TreeJobs {
   /** Deletes in the background what already lies in a wastebasket. */
   removeLater(discarded: string): void {
     const removal = this.remove(discarded).catch((error: unknown) => {
+      // Shutting down.
+      if (kindOf(error) === "aborted") return;
       this.#logger.warn(`${discarded} could not be removed: ${messageOf(error)}`);
     });
     this.#removals.add(removal);
