@@ -8,6 +8,8 @@ const commands = [
   ["ctl", "A client for pods, containers and images; see berth ctl help."],
   ["wipe [-f]", "Removes all pods, containers and images of a running daemon."],
   ["version [-j] [-v]", "Prints the version."],
+  ["complete bash|zsh|fish", "Prints a script that completes commands and flags in that shell."],
+  ["markdown", "Prints the reference of the configuration."],
   ["help", "Prints this."],
 ] as const;
 
@@ -42,4 +44,9 @@ function describe({ names, short, isBoolean, description }: GlobalFlag): string[
 
 function entry(name: string, description: string): string[] {
   return [`  ${name}`, ...wrapText(description, width - indent).map((line) => " ".repeat(indent) + line)];
+}
+
+/** The words that name commands. */
+export function commandNames(): string[] {
+  return commands.map(([usage]) => usage.split(" ")[0] ?? usage);
 }

@@ -42,6 +42,13 @@ async function runWithFlags(argv: readonly string[]): Promise<number> {
       return await (await import("./status.ts")).status(leading.values, rest);
     case "wipe":
       return await (await import("./wipe.ts")).wipe(leading.values, rest);
+    case "complete":
+    case "completion":
+      return (await import("./complete.ts")).complete(rest[0]);
+    case "markdown":
+    case "md":
+      process.stdout.write((await import("#config/render-markdown.ts")).renderMarkdown());
+      return 0;
     case "help":
     case "h":
       return (await import("./help.ts")).help();
