@@ -1,0 +1,113 @@
+import { createServer } from "node:net";
+import { fromBinary, type DescMessage, type DescMethod, type DescService, type Message } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type MethodDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
+import type { Runtime } from "#domain/runtime.ts";
+import { DomainError } from "#errors/domain-error.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
+import { Edge, type OperationMetrics } from "./edge.ts";
+import { services, type ServiceTable } from "./handlers.ts";
+import { methodPath } from "./method-path.ts";
+import { listenOnSocket } from "./socket.ts";
+
+export interface CriServerOptions {
+  runtime: Runtime;
+  /** Absolute; at most 107 bytes, as the kernel has it. */
+  socketPath: string;
+  logger: Logger;
+  metrics?: OperationMetrics;
+  /** Limit of one request. */
+  maxReceiveBytes: number;
+  /** Limit of one response. */
+  maxSendBytes: number;
+  /** Makes the URLs of Exec, Attach and PortForward; without it these answer UNIMPLEMENTED. */
+  streaming?: StreamingUrls;
+}
+
+export interface CriServer {
+  /**
+   * Accepts calls from now on; the socket has mode 0660, a stale one is replaced and its folder is made.
+   * @throws DomainError already-exists when another daemon answers there, failed-precondition when listening fails
+   */
+  listen(): Promise<void>;
+  /**
+   * Accepts no more calls, ends the streams, and lets other calls go on for at most `graceMs`; the socket is gone then.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** The gRPC server of CRI v1, and of berth's own services, on a unix socket. */
+export function createCriServer(options: CriServerOptions): CriServer {
+  const { runtime, streaming, logger, metrics } = options;
+  const edge = new Edge({ runtime, streaming, logger, metrics });
+  const grpc = new Server({
+    "grpc.max_receive_message_length": options.maxReceiveBytes,
+    "grpc.max_send_message_length": options.maxSendBytes,
+    "grpc.enable_channelz": 0,
+  });
+  for (const { service, handlers } of services) addService(grpc, edge, service, handlers);
+  const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  // Half-open as the HTTP/2 server's own sockets are.
+  const listener = createServer({ allowHalfOpen: true }, (socket) => connections.injectConnection(socket));
+  return {
+    listen: () => listenOnSocket(listener, options.socketPath),
+    async close(graceMs) {
+      listener.close();
+      edge.endStreams();
+      await shutDown(grpc, graceMs);
+    },
+  };
+}
+
+function addService(grpc: Server, edge: Edge, service: DescService, handlers: ServiceTable): void {
+  const definitions: Record<string, MethodDefinition<Message, Buffer>> = {};
+  const implementations: Record<string, UntypedHandleCall> = {};
+  for (const method of service.methods) {
+    definitions[method.name] = definitionOf(method);
+    implementations[method.name] = implementationOf(edge, method, handlers[method.localName]);
+  }
+  grpc.addService(definitions, implementations);
+}
+
+function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
+  return {
+    path: methodPath(method),
+    requestStream: false,
+    responseStream: method.methodKind === "server_streaming",
+    requestSerialize: () => {
+      throw new TypeError("a server sends no requests");
+    },
+    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+    responseSerialize: (bytes) => bytes,
+    responseDeserialize: (bytes) => bytes,
+  };
+}
+
+/** The table of handlers has checked that `handler` is of the method's kind and types, which its own type does not tell. */
+function implementationOf(edge: Edge, method: DescMethod, handler: ServiceTable[string]): UntypedHandleCall {
+  const serve = handler ?? ((): never => missing(method));
+  switch (method.methodKind) {
+    case "unary":
+      return edge.unary(method, serve as UnaryHandler<DescMessage, DescMessage>);
+    case "server_streaming":
+      return edge.serverStream(method, serve as StreamHandler<DescMessage, DescMessage>);
+    case "client_streaming":
+    case "bidi_streaming":
+      throw new TypeError(`${method.name}: no service of ours has streams from the client`);
+  }
+}
+
+function missing(method: DescMethod): never {
+  throw new DomainError("unimplemented", `${method.parent.typeName}/${method.name} is not implemented`);
+}
+
+/** Resolves when all calls have ended, or have been cut off after `graceMs`. */
+function shutDown(grpc: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => grpc.forceShutdown(), graceMs);
+    grpc.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,103 @@
+import type {
+  LinuxSandboxRequest,
+  SandboxMetadata,
+  SandboxPortMapping,
+  SandboxRequest,
+  SandboxSecurityContext,
+} from "#domain/sandbox/request.ts";
+import {
+  LinuxSandboxSecurityContextSchema,
+  type LinuxPodSandboxConfig,
+  type LinuxSandboxSecurityContext,
+  type PodSandboxConfig,
+  type PodSandboxMetadata,
+  type PortMapping,
+} from "../gen/runtime/v1/api_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { groupsPolicies, protocols } from "./enums.ts";
+import { invalid, nonEmpty, required, userOrGroupId } from "./required.ts";
+import { optionalResourcesFromWire } from "./resources.ts";
+import { namespacesFromWire, profileFromWire, selinuxFromWire } from "./security.ts";
+
+/**
+ * PodSandboxConfig; `field` is where it was, for errors.
+ * @throws DomainError invalid-argument naming the field that is missing or wrong
+ */
+export function sandboxRequestFromWire(config: PodSandboxConfig | undefined, field: string): SandboxRequest {
+  const { metadata, dnsConfig, ...rest } = required(config, field);
+  return {
+    metadata: metadataFromWire(required(metadata, `${field}.metadata`), `${field}.metadata`),
+    hostname: rest.hostname,
+    logDirectory: absoluteOrEmpty(rest.logDirectory, `${field}.log_directory`),
+    dnsConfig: dnsConfig && { servers: dnsConfig.servers, searches: dnsConfig.searches, options: dnsConfig.options },
+    portMappings: rest.portMappings.map((one, index) => portMapping(one, `${field}.port_mappings[${index}]`)),
+    labels: rest.labels,
+    annotations: rest.annotations,
+    linux: linuxFromWire(rest.linux, `${field}.linux`),
+  };
+}
+
+function metadataFromWire({ name, uid, namespace, attempt }: PodSandboxMetadata, field: string): SandboxMetadata {
+  return {
+    name: nonEmpty(name, `${field}.name`),
+    uid: nonEmpty(uid, `${field}.uid`),
+    namespace: nonEmpty(namespace, `${field}.namespace`),
+    attempt,
+  };
+}
+
+function absoluteOrEmpty(path: string, field: string): string {
+  if (path !== "" && !path.startsWith("/")) throw invalid(field, `is not an absolute path: ${JSON.stringify(path)}`);
+  return path;
+}
+
+function portMapping(mapping: PortMapping, field: string): SandboxPortMapping {
+  return {
+    protocol: protocols.toDomain(mapping.protocol, `${field}.protocol`),
+    containerPort: port(mapping.containerPort, `${field}.container_port`),
+    hostPort: port(mapping.hostPort, `${field}.host_port`),
+    hostIp: mapping.hostIp,
+  };
+}
+
+function port(value: number, field: string): number {
+  if (value < 0 || value > 65_535) throw invalid(field, `is not a port: ${value}`);
+  return value;
+}
+
+function linuxFromWire(linux: LinuxPodSandboxConfig | undefined, field: string): LinuxSandboxRequest {
+  return {
+    cgroupParent: linux?.cgroupParent ?? "",
+    securityContext: securityContext(
+      linux?.securityContext ?? create(LinuxSandboxSecurityContextSchema),
+      `${field}.security_context`,
+    ),
+    sysctls: linux?.sysctls ?? {},
+    overhead: optionalResourcesFromWire(linux?.overhead, `${field}.overhead`),
+    resources: optionalResourcesFromWire(linux?.resources, `${field}.resources`),
+  };
+}
+
+function securityContext(context: LinuxSandboxSecurityContext, field: string): SandboxSecurityContext {
+  const { runAsUser, runAsGroup } = context;
+  return {
+    namespaceOptions: namespacesFromWire(context.namespaceOptions, `${field}.namespace_options`),
+    selinux: selinuxFromWire(context.selinuxOptions),
+    runAsUser: runAsUser && userOrGroupId(runAsUser.value, `${field}.run_as_user`),
+    runAsGroup: runAsGroup && userOrGroupId(runAsGroup.value, `${field}.run_as_group`),
+    readonlyRootfs: context.readonlyRootfs,
+    supplementalGroups: context.supplementalGroups.map((id) => userOrGroupId(id, `${field}.supplemental_groups`)),
+    supplementalGroupsPolicy: groupsPolicies.toDomain(
+      context.supplementalGroupsPolicy,
+      `${field}.supplemental_groups_policy`,
+    ),
+    privileged: context.privileged,
+    seccomp: profileFromWire(
+      context.seccomp,
+      `${field}.seccomp`,
+      context.seccompProfilePath,
+      `${field}.seccomp_profile_path`,
+    ),
+    apparmor: profileFromWire(context.apparmor, `${field}.apparmor`, "", ""),
+  };
+}
