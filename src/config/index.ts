@@ -12,4 +12,4 @@ export type { Config, RuntimeHandlerConfig, WorkloadConfig } from "./options.ts"
 export { type NamespaceKind, type Paths, pathsOf } from "./paths.ts";
 export { type OptionChange, reload, type Reload } from "./reload.ts";
 export { renderToml } from "./render-toml.ts";
-export { containerCreateTimeoutMs, resolveRuntimeHandlers, type RuntimeHandler } from "./runtime-handlers.ts";
+export { resolveRuntimeHandlers, type RuntimeHandler } from "./runtime-handlers.ts";

@@ -297,6 +297,18 @@ describe("values", () => {
     assert.deepEqual(commas.config.runtime.defaultCapabilities, ["CHOWN", "KILL"]);
   });
 
+  it("replaces values that stand for others: floors of timeouts, message sizes that say default", async () => {
+    const file = await write(
+      "crio.conf",
+      "[crio.api]\ngrpc_max_send_msg_size = 0\n[crio.runtime]\nctr_stop_timeout = 5\n[crio.runtime.runtimes.crun]\nruntime_type = ''\ncontainer_create_timeout = 1\n",
+    );
+    const { config } = await load({ file });
+    assert.equal(config.api.grpcMaxSendMsgSizeBytes, 80 * 1024 * 1024);
+    assert.equal(config.runtime.ctrStopTimeoutSeconds, 30);
+    assert.equal(config.runtime.runtimes.get("crun")?.containerCreateTimeoutSeconds, 30);
+    assert.equal(config.runtime.runtimes.get("crun")?.runtimeType, "oci");
+  });
+
   it("takes SELinux as a boolean, as CRI-O has it", async () => {
     const file = await write("crio.conf", "[crio.runtime]\nselinux = false\n");
     assert.equal((await load({ file })).config.runtime.selinux, "false");

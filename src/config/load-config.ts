@@ -4,6 +4,7 @@ import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { applyAssignments } from "./apply-assignments.ts";
 import type { Assignment, ConfigWarning } from "./assignment.ts";
 import { environmentAssignments, flagAssignments, type FlagValues } from "./flags.ts";
+import { normaliseConfig } from "./normalise-config.ts";
 import type { Config } from "./options.ts";
 import { type FileContent, readConfigFile } from "./toml-file.ts";
 import { validateConfig } from "./validate-config.ts";
@@ -48,7 +49,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const merged = applyAssignments(assignments);
   const { config, warnings } = validateConfig(merged, assignments);
   return {
-    config,
+    config: normaliseConfig(config),
     warnings: [...contents.flatMap((content) => content.warnings), ...compatibilityWarnings(assignments), ...warnings],
     files,
   };

@@ -21,11 +21,6 @@ export function resolveRuntimeHandlers(config: Config): ReadonlyMap<string, Runt
   return handlers;
 }
 
-/** Seconds that a runtime handler has to create a container, with the floor that the option documents. */
-export function containerCreateTimeoutMs(handler: RuntimeHandlerConfig): number {
-  return Math.max(handler.containerCreateTimeoutSeconds, 30) * 1000;
-}
-
 function resolve(config: Config, name: string, written: RuntimeHandlerConfig): RuntimeHandler {
   const heir = written.inheritDefaultRuntime ? config.runtime.runtimes.get(config.runtime.defaultRuntime) : undefined;
   const handler = heir === undefined ? written : inherit(written, heir);
