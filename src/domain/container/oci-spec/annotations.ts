@@ -21,11 +21,17 @@ export function allowedAnnotations(
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => !isRestricted(key) || isAllowed(key)));
 }
 
+/** All that users and the kubelet have written on the pod and on the container, which wins. */
+export function usersAnnotations({ sandbox, container }: ContainerSpecInputs): Record<string, string> {
+  return { ...sandbox.request.annotations, ...container.request.annotations };
+}
+
 /** What config.json's annotations tell about a container; berth's own keys win over the user's. */
 export function containerAnnotations(inputs: ContainerSpecInputs, seccompName: string): Record<string, string> {
   const { container, sandbox, policy } = inputs;
   const { request, image } = container;
-  const users = allowedAnnotations(request.annotations, policy.allowedAnnotations, policy.runtimeFeatures);
+  // The pod's are kept too: hooks and runtimes that look into a container's config.json know what users write, on pods.
+  const users = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations, policy.runtimeFeatures);
   return {
     ...policy.defaultAnnotations,
     ...users,
@@ -37,7 +43,7 @@ export function containerAnnotations(inputs: ContainerSpecInputs, seccompName: s
     [stateAnnotation.created]: container.createdAt.toISOString(),
     [stateAnnotation.metadata]: JSON.stringify(request.metadata),
     [stateAnnotation.labels]: JSON.stringify(request.labels),
-    [stateAnnotation.annotations]: JSON.stringify(users),
+    [stateAnnotation.annotations]: JSON.stringify(request.annotations),
     [stateAnnotation.image]: image.id,
     [stateAnnotation.imageName]: image.name,
     [stateAnnotation.imageRef]: image.ref,
@@ -77,7 +83,7 @@ export function sandboxAnnotations(
     [stateAnnotation.kubeName]: request.metadata.name,
     [stateAnnotation.metadata]: JSON.stringify(request.metadata),
     [stateAnnotation.labels]: JSON.stringify(request.labels),
-    [stateAnnotation.annotations]: JSON.stringify(users),
+    [stateAnnotation.annotations]: JSON.stringify(request.annotations),
     [stateAnnotation.cgroupParent]: request.linux.cgroupParent,
     [stateAnnotation.hostNetwork]: String(request.linux.securityContext.namespaceOptions.network === "node"),
     [stateAnnotation.hostnamePath]: sandbox.hostnamePath,

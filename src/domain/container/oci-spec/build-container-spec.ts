@@ -3,7 +3,7 @@ import { selinuxLabels } from "#domain/sandbox/selinux-labels.ts";
 import type { SelinuxLabels } from "#drivers/security/index.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import type { OciLinux, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
-import { allowedAnnotations, containerAnnotations } from "./annotations.ts";
+import { allowedAnnotations, containerAnnotations, usersAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
 import { applyCdiEdits } from "./cdi-edits.ts";
@@ -116,9 +116,10 @@ function labelsOf({ host, policy, sandbox, container }: ContainerSpecInputs, arg
   });
 }
 
-function mountsOf({ host, policy, container }: ContainerSpecInputs, args: readonly string[]): MountResult {
+function mountsOf(inputs: ContainerSpecInputs, args: readonly string[]): MountResult {
+  const { host, policy, container } = inputs;
   const { privileged, namespaceOptions } = container.request.linux.securityContext;
-  const annotations = allowedAnnotations(container.request.annotations, policy.allowedAnnotations);
+  const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
   const systemd = runsSystemd(args);
   const writableByAnnotation = requestedBy(annotations, requestAnnotation.cgroupWritable) === "true";
   return buildMounts({
@@ -136,7 +137,8 @@ function mountsOf({ host, policy, container }: ContainerSpecInputs, args: readon
   });
 }
 
-function buildProcess({ host, policy, sandbox, container }: ContainerSpecInputs, parts: Parts): OciProcess {
+function buildProcess(inputs: ContainerSpecInputs, parts: Parts): OciProcess {
+  const { host, policy, sandbox, container } = inputs;
   const { request } = container;
   const { securityContext } = request.linux;
   const image = container.image.config.config ?? {};
@@ -153,7 +155,7 @@ function buildProcess({ host, policy, sandbox, container }: ContainerSpecInputs,
     enabled: host.apparmor.enabled,
     defaultProfile: policy.apparmorProfile,
   });
-  const annotations = allowedAnnotations(request.annotations, policy.allowedAnnotations);
+  const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
   const umask = parseUmask(requestedBy(annotations, requestAnnotation.umask));
   const { uid, gid, additionalGids, home } = parts.user;
   return {

@@ -12,6 +12,20 @@ const hookNames: readonly (keyof OciHooks)[] = [
   "poststop",
 ];
 
+/** Device plugins of before the CRI had a field for it name devices in annotations with this prefix. */
+const cdiAnnotationPrefix = "cdi.k8s.io/";
+
+/** All CDI device names of a request, each once. */
+export function cdiDeviceNames(request: {
+  cdiDevices: readonly string[];
+  annotations: Readonly<Record<string, string>>;
+}): string[] {
+  const annotated = Object.entries(request.annotations)
+    .filter(([key]) => key.startsWith(cdiAnnotationPrefix))
+    .flatMap(([, value]) => value.split(",").map((name) => name.trim()));
+  return [...new Set([...request.cdiDevices, ...annotated])].filter((name) => name !== "");
+}
+
 /**
  * The spec with what CDI device names stand for. CDI wins over what is there: the device's maker knows what it needs.
  * @throws DomainError invalid-argument for a hook the OCI specification does not know
