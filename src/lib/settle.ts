@@ -5,8 +5,10 @@
 export async function settleAll<T extends readonly unknown[]>(
   promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }],
 ): Promise<T> {
-  const results = await Promise.allSettled(promises);
-  const failures = results.filter((result) => result.status === "rejected").map((result): unknown => result.reason);
+  const results: PromiseSettledResult<unknown>[] = await Promise.allSettled(
+    promises.map((promise) => Promise.resolve(promise)),
+  );
+  const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures);
   return results.map((result) => (result.status === "fulfilled" ? result.value : undefined)) as unknown as T;

@@ -18,7 +18,8 @@ export interface ContainerExit {
 /** Where a container is in its life. */
 export type ContainerState =
   | { kind: "creating" }
-  | { kind: "created" }
+  /** `startingAtNs` is set in memory while the runtime is asked to start it. */
+  | { kind: "created"; startingAtNs?: string }
   | { kind: "running"; startedAtNs: string }
   | { kind: "exited"; startedAtNs: string; exit: ContainerExit }
   | { kind: "removing"; startedAtNs: string; exit: ContainerExit };

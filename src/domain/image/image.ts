@@ -1,4 +1,4 @@
-import type { ImageConfig } from "#spec/oci-image.ts";
+import type { Digest, ImageConfig } from "#spec/oci-image.ts";
 
 /** An image as the CRI shows it. */
 export interface Image {
@@ -43,4 +43,17 @@ export function imageUser(config: ImageConfig | undefined): { uid?: number; user
   const user = (config?.config?.User ?? "").split(":")[0] ?? "";
   if (/^[0-9]+$/.test(user)) return { uid: Number(user), username: "" };
   return { username: user };
+}
+
+/** An image as far as containers made of it need it. */
+export interface ImageInUse {
+  readonly id: string;
+  /** As asked for. */
+  readonly name: string;
+  /** `registry/repository@digest`, or the id where there is none. */
+  readonly ref: string;
+  readonly repoDigests: readonly string[];
+  /** Layers from the lowest up. */
+  readonly chainIds: readonly Digest[];
+  readonly config: ImageConfig;
 }

@@ -1,6 +1,7 @@
 import type { PodNetwork } from "#drivers/cni/index.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
+import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /**
@@ -19,6 +20,7 @@ export async function connectSandbox(drivers: SandboxDrivers, sandbox: Sandbox):
 
 /** Closes host ports and releases the addresses. Idempotent. */
 export async function disconnectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  if (isHostNetwork(sandbox.request)) return;
   if (sandbox.request.portMappings.some((mapping) => mapping.hostPort > 0)) await drivers.hostPorts.remove(sandbox.id);
   await drivers.network.tearDown(podNetwork(sandbox));
 }

@@ -1,0 +1,65 @@
+import type { ImageInUse } from "#domain/image/image.ts";
+import type { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
+import type { Cgroups } from "#drivers/cgroup/index.ts";
+import type { Monitor } from "#drivers/monitor/index.ts";
+import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
+import type { Processes } from "#drivers/processes/index.ts";
+import type { Bundles, ContainerLogs, RootfsAccess } from "#drivers/rootfs/index.ts";
+import type { Security } from "#drivers/security/index.ts";
+import type { Storage } from "#drivers/storage/index.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { OciHooks } from "#spec/oci-runtime.ts";
+import type { ContainerStore } from "./container-store.ts";
+import type { Container } from "./container.ts";
+import type { SpecPolicy } from "./oci-spec/spec-inputs.ts";
+
+/** What happens to containers that others want to know. */
+export type ContainerEventType = "created" | "started" | "stopped" | "deleted";
+
+/** Values of the configuration and of the machine that containers depend on. */
+export interface ContainerSettings {
+  bootId: string;
+  systemdCgroup: boolean;
+  noPivot: boolean;
+  createTimeoutMs: number;
+  /** Where logs go when the kubelet names no directory. */
+  defaultLogDirectory: string;
+  /** `pause_image` and `pause_command`. */
+  pauseImage: string;
+  pauseCommand: readonly string[];
+  infraCpuset: string;
+  dropInfra: boolean;
+  /** What config.json gets from the configuration, for one runtime handler. */
+  specPolicy(handler: string): Promise<SpecPolicy>;
+  /** True for runtimes whose processes are not those of the host (gVisor, virtual machines). */
+  isSandboxed(handler: string): boolean;
+  /** OCI hooks that the node's configuration adds. */
+  hooks: OciHooks | undefined;
+}
+
+/** The part of the image domain that containers need. */
+export interface ImagesInUse {
+  /** @throws DomainError not-found naming the image */
+  use(name: string): ImageInUse;
+  /** As `use`, pulling it when it is missing. */
+  ensure(name: string): Promise<ImageInUse>;
+}
+
+/** What containers are made of. */
+export interface ContainerDrivers {
+  store: ContainerStore;
+  sandboxes: SandboxStore;
+  images: ImagesInUse;
+  storage: Storage;
+  runtimes: OciRuntimes;
+  monitor: Monitor;
+  processes: Processes;
+  cgroups: Cgroups;
+  security: Security;
+  rootfs: RootfsAccess;
+  bundles: Bundles;
+  logs: ContainerLogs;
+  settings: ContainerSettings;
+  publish(type: ContainerEventType, container: Container): void;
+  logger: Logger;
+}

@@ -1,0 +1,176 @@
+import type { ProcessRef, ProcessWatch } from "#drivers/processes/index.ts";
+import type { ExitRecord } from "#drivers/monitor/index.ts";
+import { nowNs } from "#lib/clock.ts";
+import { SingleFlight } from "#lib/single-flight.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import { isLive, withState } from "./container.ts";
+import type { Container, ContainerExit } from "./container.ts";
+
+/** Code of a container whose end nobody saw, as CRI-O reports it. */
+const unknownExitCode = 255;
+
+/**
+ * Turns ends of processes into exited containers. The monitor's record decides; the process itself is watched too, so that a container
+ * whose monitor was killed does not stay "running". Afterwards what the container no longer needs is freed.
+ */
+export class ContainerExits {
+  readonly #drivers: ContainerDrivers;
+  readonly #settling = new SingleFlight<string, void>();
+  readonly #watches = new Map<string, ProcessWatch>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #cleanups = new Map<string, Promise<void>>();
+  readonly #stopListening: () => void;
+
+  constructor(drivers: ContainerDrivers) {
+    this.#drivers = drivers;
+    this.#stopListening = drivers.monitor.onExit((id) => {
+      if (drivers.store.index.current(id) !== undefined) this.#settleLogged(id);
+    });
+  }
+
+  /** Begins to watch a live container. */
+  watch(container: Container): void {
+    if (container.process === undefined || this.#watches.has(container.id)) return;
+    const watch = this.#drivers.processes.watch(container.process);
+    this.#watches.set(container.id, watch);
+    void watch.exited.then(() => this.#settleLogged(container.id));
+  }
+
+  /** Resolves true once the container has ended, false when `timeoutMs` is over first. */
+  async wait(id: string, timeoutMs: number): Promise<boolean> {
+    const container = this.#drivers.store.index.current(id);
+    if (container === undefined || !isLive(container)) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const onEnd = (): void => resolve(true);
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(onEnd));
+    const timer = setTimeout(() => resolve(false), Math.min(timeoutMs, 2 ** 31 - 1));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(onEnd);
+      if (waiting.size === 0) this.#waiting.delete(id);
+    }
+  }
+
+  /** Records the end of a container whose process is gone. Joined when it is under way; nothing happens to one that has not ended. */
+  settle(id: string): Promise<void> {
+    return this.#settling.run(id, () => this.#settle(id));
+  }
+
+  /** Waits for the freeing of what an ended container held; rejects when that failed. */
+  async cleaned(id: string): Promise<void> {
+    await this.#cleanups.get(id);
+  }
+
+  forget(id: string): void {
+    this.#watches.get(id)?.close();
+    this.#watches.delete(id);
+    this.#cleanups.delete(id);
+  }
+
+  close(): void {
+    this.#stopListening();
+    for (const watch of this.#watches.values()) watch.close();
+    this.#watches.clear();
+  }
+
+  #settleLogged(id: string): void {
+    this.settle(id).catch((error: unknown) =>
+      this.#drivers.logger.error("cannot record the end of a container", { container: id, error }),
+    );
+  }
+
+  async #settle(id: string): Promise<void> {
+    const container = this.#drivers.store.index.current(id);
+    if (container === undefined || !isLive(container)) return;
+    const record = await this.#recordOf(container);
+    if (record === undefined) return;
+    const ended = await this.#drivers.store.update(id, (current) =>
+      isLive(current)
+        ? withState(current, { kind: "exited", startedAtNs: startedAtNs(current), exit: exitOf(record) })
+        : undefined,
+    );
+    if (ended === undefined) return;
+    this.#watches.get(id)?.close();
+    this.#watches.delete(id);
+    const cleanup = this.#cleanUp(ended);
+    // Whoever removes the container awaits this; until then a failure is only worth a line in the log.
+    cleanup.catch((error: unknown) =>
+      this.#drivers.logger.warn("cannot free what an ended container held", { container: id, error }),
+    );
+    this.#cleanups.set(id, cleanup);
+    for (const wake of this.#waiting.get(id) ?? []) wake();
+    this.#drivers.logger.info("container has ended", {
+      container: id,
+      exitCode: record.exitCode,
+      oomKilled: record.oomKilled,
+    });
+    this.#drivers.publish("stopped", ended);
+  }
+
+  /** The monitor's record, waited for as long as the monitor lives; without a monitor, what else is known. */
+  async #recordOf(container: Container): Promise<(ExitRecord & { message?: string }) | undefined> {
+    const { monitor, processes, bundles, cgroups } = this.#drivers;
+    const bundle = bundles.path(container.id);
+    const killedByKernel = (await cgroups.oomKills(container.cgroupsPath)) > 0;
+    const read = async (): Promise<ExitRecord | undefined> => {
+      const record = await monitor.exitRecord(container.id, bundle);
+      // On cgroup v1 the monitor may see the exit before the event of the OOM killer.
+      return record === undefined
+        ? undefined
+        : { ...record, oomKilled: record.oomKilled || (killedByKernel && record.exitCode === 137) };
+    };
+    const record = await read();
+    if (record !== undefined) return record;
+    if (container.process !== undefined && processes.isAlive(container.process)) return undefined;
+    await this.#monitorDone(container.monitor, container.id);
+    const late = await read();
+    if (late !== undefined) return late;
+    const exitCode = (container.process && processes.reapedExitCode(container.process.pid)) ?? unknownExitCode;
+    return {
+      exitCode,
+      finishedAtNs: nowNs(),
+      oomKilled: killedByKernel,
+      message: "the monitor of the container ended before it could record the exit",
+    };
+  }
+
+  /** Resolves when the monitor has written its record or has ended. */
+  async #monitorDone(ref: ProcessRef | undefined, id: string): Promise<void> {
+    if (ref === undefined) return;
+    const { monitor, processes } = this.#drivers;
+    const watch = processes.watch(ref);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = monitor.onExit((ended) => {
+      if (ended === id) resolve();
+    });
+    try {
+      if ((await monitor.exitRecord(id, this.#drivers.bundles.path(id))) !== undefined) return;
+      await Promise.race([promise, watch.exited]);
+    } finally {
+      stop();
+      watch.close();
+    }
+  }
+
+  async #cleanUp(container: Container): Promise<void> {
+    const { runtimes, storage, cgroups, sandboxes } = this.#drivers;
+    await runtimes.get(container.runtimeHandler).delete(container.id);
+    await storage.unmountRootfs(container.id);
+    const sandbox = sandboxes.index.current(container.sandboxId);
+    if (sandbox !== undefined) await cgroups.removeMonitorGroup(sandbox.cgroupParent, container.id);
+  }
+}
+
+function startedAtNs(container: Container): string {
+  if (container.state.kind === "running") return container.state.startedAtNs;
+  return container.state.kind === "created" ? (container.state.startingAtNs ?? "0") : "0";
+}
+
+function exitOf(record: ExitRecord & { message?: string }): ContainerExit {
+  const { exitCode, finishedAtNs } = record;
+  const reason = record.oomKilled ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error";
+  return { exitCode, finishedAtNs, reason, message: record.message ?? "" };
+}

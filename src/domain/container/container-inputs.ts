@@ -1,0 +1,151 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { ImageInUse } from "#domain/image/image.ts";
+import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { sandboxName } from "#domain/sandbox/sandbox.ts";
+import { settleAll } from "#lib/settle.ts";
+import type { OciMount } from "#spec/oci-runtime.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import type { Container } from "./container.ts";
+import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
+import type { ContainerRequest } from "./request.ts";
+
+/** Everything that config.json of a container depends on, but for what only its mounted root can tell. */
+export async function containerInputs(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  draft: Container,
+  image: ImageInUse,
+): Promise<ContainerSpecInputs> {
+  const { security } = drivers;
+  const { request } = draft;
+  const { privileged, seccomp, apparmor, namespaceOptions } = request.linux.securityContext;
+  const [policy, volumes, devices, hostDevices, seccompText, cdi] = await settleAll([
+    drivers.settings.specPolicy(draft.runtimeHandler),
+    Promise.all(request.mounts.map((mount) => findVolume(drivers, mount))),
+    Promise.all(
+      request.devices.map(async (device) => ({ request: device, nodes: await security.devicesAt(device.hostPath) })),
+    ),
+    privileged ? security.hostDevices() : [],
+    seccomp.type === "localhost" ? security.readSeccompProfile(seccomp.localhostRef) : undefined,
+    request.cdiDevices.length > 0 ? security.cdi.resolve(request.cdiDevices) : undefined,
+  ]);
+  if (apparmor.type === "localhost") await checkApparmor(drivers, apparmor.localhostRef);
+  return {
+    host: security.facts,
+    policy,
+    sandbox: sandboxFacts(sandbox),
+    container: {
+      id: draft.id,
+      name: fullName(sandbox, request),
+      createdAt: new Date(Number(BigInt(draft.createdAtNs) / 1_000_000n)),
+      request,
+      image,
+      rootfs: { path: "", passwd: "", group: "" },
+      volumes,
+      provided: providedMounts(sandbox, request),
+      devices,
+      hostDevices,
+      logPath: draft.logPath,
+      seccompText,
+      targetPidPath: targetPidPath(drivers, namespaceOptions),
+      cdi,
+      hooks: drivers.settings.hooks,
+      blockIo: undefined,
+      rdtClosId: undefined,
+    },
+  };
+}
+
+/** Adds what the root itself says: where it is, and who is who in it. */
+export async function inputsFromRootfs(
+  drivers: ContainerDrivers,
+  inputs: ContainerSpecInputs,
+  mountPath: string,
+): Promise<ContainerSpecInputs> {
+  const [passwd, group] = await Promise.all([
+    drivers.rootfs.readText(mountPath, "/etc/passwd"),
+    drivers.rootfs.readText(mountPath, "/etc/group"),
+  ]);
+  return { ...inputs, container: { ...inputs.container, rootfs: { path: mountPath, passwd, group } } };
+}
+
+async function findVolume(drivers: ContainerDrivers, mount: ContainerRequest["mounts"][number]) {
+  if (mount.image !== undefined) {
+    throw new DomainError(
+      "image-volume-mount-failed",
+      `image volumes are not supported yet: ${mount.image.image} at ${mount.containerPath}`,
+    );
+  }
+  if (mount.hostPath === "")
+    throw new DomainError("invalid-argument", `the mount at ${mount.containerPath} has no host path`);
+  const source = await drivers.security.mountSource({ hostPath: mount.hostPath, propagation: mount.propagation });
+  return { request: mount, source };
+}
+
+async function checkApparmor(drivers: ContainerDrivers, profile: string): Promise<void> {
+  if (!drivers.security.facts.apparmor.enabled) {
+    throw new DomainError(
+      "failed-precondition",
+      `AppArmor profile ${profile} cannot be used: AppArmor is off on this node`,
+    );
+  }
+  if (await drivers.security.isApparmorProfileLoaded(profile)) return;
+  throw new DomainError("not-found", `AppArmor profile ${profile} is not loaded on this node`);
+}
+
+export function sandboxFacts(sandbox: Sandbox): SandboxFacts {
+  const { net, ...others } = sandbox.namespaces;
+  return {
+    id: sandbox.id,
+    name: sandboxName(sandbox.request),
+    request: sandbox.request,
+    runtimeHandler: sandbox.runtimeHandler,
+    hostname: sandbox.hostname,
+    namespaces: {
+      ...others,
+      ...(net === undefined ? {} : { network: net }),
+      ...(sandbox.infra === undefined ? {} : { pid: `/proc/${sandbox.infra.process.pid}/ns/pid` }),
+    },
+    selinuxLevel: sandbox.selinuxLevel,
+    ips: sandbox.ips,
+    shmPath: sandbox.files.shm ?? "",
+    resolvPath: sandbox.files.resolvConf,
+    hostnamePath: sandbox.files.hostname,
+  };
+}
+
+/** The pod's files; what the request mounts in the same place wins when config.json is built. */
+export function providedMounts(sandbox: Sandbox, request?: Pick<ContainerRequest, "linux">): OciMount[] {
+  const { resolvConf, hostname, hosts, shm } = sandbox.files;
+  const readonly = request?.linux.securityContext.readonlyRootfs === true ? "ro" : "rw";
+  const bind = (destination: string, source: string, ...options: string[]): OciMount => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["bind", "rprivate", "nodev", "nosuid", "noexec", ...options],
+  });
+  return [
+    bind("/etc/resolv.conf", resolvConf, readonly),
+    bind("/etc/hostname", hostname, readonly),
+    ...(hosts === undefined ? [] : [bind("/etc/hosts", hosts, readonly)]),
+    bind("/dev/shm", shm ?? "/dev/shm", "rw"),
+  ];
+}
+
+function targetPidPath(drivers: ContainerDrivers, options: { pid: string; targetId: string }): string | undefined {
+  if (options.pid !== "target") return undefined;
+  const target = drivers.store.index.get(options.targetId);
+  if (target.process === undefined || target.state.kind !== "running") {
+    throw new DomainError(
+      "failed-precondition",
+      `container ${target.id}, whose PID namespace is to be joined, is not running`,
+    );
+  }
+  return `/proc/${target.process.pid}/ns/pid`;
+}
+
+/** `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, as tools for CRI-O and cAdvisor read it. */
+function fullName(sandbox: Sandbox, request: ContainerRequest): string {
+  const { name, namespace, uid } = sandbox.request.metadata;
+  return ["k8s", request.metadata.name, name, namespace, uid, String(request.metadata.attempt)].join("_");
+}

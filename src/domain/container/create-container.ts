@@ -1,0 +1,167 @@
+import path from "node:path";
+import { DomainError } from "#errors/domain-error.ts";
+import type { ImageInUse } from "#domain/image/image.ts";
+import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { nowNs } from "#lib/clock.ts";
+import { newId } from "#lib/ids.ts";
+import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
+import type { Container, ContainerMount } from "./container.ts";
+import { withState } from "./container.ts";
+import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
+import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
+import type { ContainerRequest } from "./request.ts";
+import { provideUserFiles } from "./user-files.ts";
+
+/** File of the bundle with the process section alone, for exec. */
+export const processFile = "process.json";
+
+/**
+ * Makes a container up to the point where its process waits to be started. A failed call leaves nothing.
+ * @throws DomainError
+ */
+export async function createContainer(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  request: ContainerRequest,
+): Promise<Container> {
+  const image = drivers.images.use(request.image.image);
+  await using undo = new AsyncDisposableStack();
+  const draft = await drivers.store.put(describe(drivers, sandbox, request, image));
+  undo.defer(() => drivers.store.delete(draft));
+  refuseUnlessReady(drivers, sandbox);
+
+  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds);
+  undo.defer(() => drivers.storage.removeRootfs(draft.id));
+  const [gathered, { mountPath }] = await bothOrNeither(containerInputs(drivers, sandbox, draft, image), rootfs);
+  const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
+  const built = buildContainerSpec(inputs);
+  for (const warning of built.warnings) drivers.logger.debug(warning, { container: draft.id });
+
+  await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
+  const bundle = await drivers.bundles.create(draft.id, { [processFile]: JSON.stringify(built.spec.process) });
+  undo.defer(() => drivers.bundles.remove(draft.id));
+  await provideUserFiles(drivers, draft.id, inputs, built);
+  if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
+
+  const created = await runCreate(drivers, sandbox, draft, built, bundle, undo);
+  const container = await drivers.store.update(draft.id, () => ({
+    ...created,
+    mounts: mountsOf(inputs.container.volumes),
+  }));
+  undo.move();
+  drivers.logger.info("container is created", {
+    container: draft.id,
+    sandbox: sandbox.id,
+    name: request.metadata.name,
+  });
+  return container ?? created;
+}
+
+/** The record before anything was acquired. */
+function describe(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  request: ContainerRequest,
+  image: ImageInUse,
+): Container {
+  const id = newId();
+  return {
+    version: 1,
+    id,
+    sandboxId: sandbox.id,
+    request,
+    runtimeHandler: drivers.runtimes.get(sandbox.runtimeHandler).handler,
+    createdAtNs: nowNs(),
+    bootId: drivers.settings.bootId,
+    state: { kind: "creating" },
+    imageId: image.id,
+    imageRef: image.ref,
+    logPath: logPathOf(drivers, sandbox, request, id),
+    mounts: [],
+    user: { uid: 0, gid: 0, supplementalGroups: [] },
+    stopSignal: request.stopSignal || image.config.config?.StopSignal || "SIGTERM",
+    resources: request.linux.resources,
+    cgroupsPath: cgroupsPath(drivers.cgroups.driver, sandbox.cgroupParent, id),
+    privileged: request.linux.securityContext.privileged,
+  };
+}
+
+/** A sandbox that begins to stop after this check finds the container's record and stops it too. */
+function refuseUnlessReady(drivers: ContainerDrivers, sandbox: Sandbox): void {
+  const state = drivers.sandboxes.index.current(sandbox.id)?.state.kind ?? "removed";
+  if (state !== "ready") {
+    throw new DomainError(
+      "failed-precondition",
+      `pod sandbox ${sandbox.id} is ${state}: no container can be made in it`,
+    );
+  }
+}
+
+function logPathOf(drivers: ContainerDrivers, sandbox: Sandbox, request: ContainerRequest, id: string): string {
+  const directory = sandbox.request.logDirectory || path.join(drivers.settings.defaultLogDirectory, sandbox.id);
+  const name = request.logPath || `${id}.log`;
+  const joined = path.join(directory, name);
+  if (joined.startsWith(`${path.normalize(directory)}${directory.endsWith("/") ? "" : "/"}`)) return joined;
+  throw new DomainError(
+    "invalid-argument",
+    `log_path ${JSON.stringify(name)} leads out of the log directory ${directory}`,
+  );
+}
+
+/** Waits for both, so that nothing goes on while the caller undoes. */
+async function bothOrNeither<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
+}
+
+async function runCreate(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  draft: Container,
+  built: BuiltSpec,
+  bundle: string,
+  undo: AsyncDisposableStack,
+): Promise<Container> {
+  const runtime = drivers.runtimes.get(sandbox.runtimeHandler);
+  const { request, id } = draft;
+  await drivers.bundles.create(id, { "config.json": JSON.stringify(built.spec) });
+  undo.defer(() => drivers.cgroups.removeMonitorGroup(sandbox.cgroupParent, id));
+  undo.defer(() => drivers.monitor.forget(id));
+  undo.defer(() => runtime.delete(id, { force: true }));
+  const { container, monitor } = await drivers.monitor.create({
+    id,
+    name: request.metadata.name,
+    bundle,
+    runtime,
+    logPath: draft.logPath,
+    terminal: request.tty,
+    stdin: request.stdin,
+    stdinOnce: request.stdinOnce,
+    systemdCgroup: drivers.settings.systemdCgroup,
+    noPivot: drivers.settings.noPivot,
+    cgroupProcsFiles: await drivers.cgroups.monitorProcsFiles(sandbox.cgroupParent, id),
+    timeoutMs: drivers.settings.createTimeoutMs,
+  });
+  const { uid, gid, additionalGids } = built.user;
+  const user = { uid, gid, supplementalGroups: additionalGids };
+  return { ...withState(draft, { kind: "created" }), process: container, monitor, user };
+}
+
+function mountsOf(
+  volumes: readonly { request: ContainerRequest["mounts"][number]; source: { path: string } }[],
+): ContainerMount[] {
+  return volumes.map(({ request }) => ({
+    containerPath: request.containerPath,
+    hostPath: request.hostPath,
+    readonly: request.readonly,
+    recursiveReadOnly: request.recursiveReadOnly,
+    selinuxRelabel: request.selinuxRelabel,
+    propagation: request.propagation,
+    uidMappings: request.uidMappings,
+    gidMappings: request.gidMappings,
+    ...(request.image === undefined ? {} : { image: request.image.image }),
+    ...(request.imageSubPath === "" ? {} : { imageSubPath: request.imageSubPath }),
+  }));
+}

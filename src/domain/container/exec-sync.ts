@@ -1,0 +1,53 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { ExecResult } from "#domain/runtime.ts";
+import type { OciProcess } from "#spec/oci-runtime.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import type { Container } from "./container.ts";
+import { processFile } from "./create-container.ts";
+import { execProcess } from "./oci-spec/exec-process.ts";
+
+/** CRI: an ExecSync reply keeps at most 16 MiB of each stream. */
+const maxOutputBytes = 16 * 1024 * 1024;
+
+/**
+ * Runs a command in a running container to its end.
+ * @throws DomainError invalid-argument for an empty command, failed-precondition unless the container runs, deadline-exceeded when the time
+ *   is over
+ */
+export async function execSync(
+  drivers: ContainerDrivers,
+  container: Container,
+  command: readonly string[],
+  timeoutSeconds: number,
+): Promise<ExecResult> {
+  const process = await processForExec(drivers, container, command, false);
+  const runtime = drivers.runtimes.get(container.runtimeHandler);
+  const timeout = timeoutSeconds > 0 ? { timeoutMs: timeoutSeconds * 1000 } : {};
+  const { timedOut, ...result } = await runtime.exec(container.id, process, { ...timeout, maxOutputBytes });
+  if (timedOut) {
+    throw new DomainError(
+      "deadline-exceeded",
+      `command ${JSON.stringify(command[0])} in container ${container.id} timed out after ${timeoutSeconds} s and was killed`,
+    );
+  }
+  return result;
+}
+
+/** The process document for one more process in a running container. */
+export async function processForExec(
+  drivers: ContainerDrivers,
+  container: Container,
+  command: readonly string[],
+  tty: boolean,
+): Promise<OciProcess> {
+  if (command.length === 0)
+    throw new DomainError("invalid-argument", `no command is given for container ${container.id}`);
+  if (container.state.kind !== "running") {
+    throw new DomainError(
+      "failed-precondition",
+      `container ${container.id} is ${container.state.kind}, commands can be run only in a running one`,
+    );
+  }
+  const own = JSON.parse(await drivers.bundles.readFile(container.id, processFile)) as OciProcess;
+  return execProcess(own, { args: command, tty });
+}

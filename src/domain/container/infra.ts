@@ -1,0 +1,73 @@
+import type { InfraRunner } from "#domain/sandbox/sandbox-drivers.ts";
+import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
+import type { ImageInUse } from "#domain/image/image.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import { providedMounts, sandboxFacts } from "./container-inputs.ts";
+import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
+
+/**
+ * Pause processes: only pods whose PID namespace is shared, or whose runtime makes a sandbox of its own, have one. It is a container of
+ * the runtime under the sandbox's id.
+ */
+export function infraRunner(drivers: ContainerDrivers): InfraRunner {
+  const { settings, storage, bundles, monitor, runtimes, cgroups } = drivers;
+
+  async function specOf(sandbox: Sandbox, image: ImageInUse, rootfs: string): Promise<string> {
+    const handler = runtimes.get(sandbox.runtimeHandler).handler;
+    const { spec } = buildSandboxSpec({
+      host: drivers.security.facts,
+      policy: await settings.specPolicy(handler),
+      sandbox: sandboxFacts(sandbox),
+      infra: {
+        name: `k8s_POD_${sandbox.request.metadata.name}`,
+        createdAt: new Date(Number(BigInt(sandbox.createdAtNs) / 1_000_000n)),
+        command: settings.pauseCommand,
+        imageConfig: image.config,
+        rootfs: { path: rootfs, passwd: "", group: "" },
+        provided: providedMounts(sandbox),
+        cpuset: settings.infraCpuset,
+        seccompText: undefined,
+      },
+    });
+    return JSON.stringify(spec);
+  }
+
+  return {
+    isNeeded(sandbox) {
+      const { pid } = sandbox.request.linux.securityContext.namespaceOptions;
+      return pid === "pod" || !settings.dropInfra || settings.isSandboxed(runtimes.get(sandbox.runtimeHandler).handler);
+    },
+
+    async start(sandbox): Promise<InfraProcess> {
+      const image = await drivers.images.ensure(settings.pauseImage);
+      const { mountPath } = await storage.createRootfs(sandbox.id, image.chainIds);
+      const bundle = await bundles.create(sandbox.id, { "config.json": await specOf(sandbox, image, mountPath) });
+      const runtime = runtimes.get(sandbox.runtimeHandler);
+      const { container, monitor: watcher } = await monitor.create({
+        id: sandbox.id,
+        name: "POD",
+        bundle,
+        runtime,
+        logPath: "",
+        terminal: false,
+        stdin: false,
+        stdinOnce: false,
+        systemdCgroup: settings.systemdCgroup,
+        noPivot: settings.noPivot,
+        cgroupProcsFiles: await cgroups.monitorProcsFiles(sandbox.cgroupParent, sandbox.id),
+        timeoutMs: settings.createTimeoutMs,
+      });
+      await runtime.start(sandbox.id);
+      return { process: container, monitor: watcher };
+    },
+
+    async remove(sandbox) {
+      if (!this.isNeeded(sandbox)) return;
+      await runtimes.get(sandbox.runtimeHandler).delete(sandbox.id, { force: true });
+      await storage.removeRootfs(sandbox.id);
+      await cgroups.removeMonitorGroup(sandbox.cgroupParent, sandbox.id);
+      await bundles.remove(sandbox.id);
+      await monitor.forget(sandbox.id);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import type { ContainerExits } from "./container-exits.ts";
+import { isLive } from "./container.ts";
+import type { Container } from "./container.ts";
+
+/** After KILL, for how long and how often a process that does not end is waited for and killed again. */
+const killTimeoutMs = 120_000;
+const firstKillWaitMs = 500;
+
+/** A stop under way. */
+interface Stop {
+  done: Promise<void>;
+  /** When KILL is due, in ms of the monotonic clock. */
+  deadlineMs: number;
+  /** Wakes the wait, so that an earlier deadline counts. */
+  hasten: () => void;
+}
+
+/**
+ * Ends containers: stop signal, grace, KILL. A second call joins the first and can only shorten its grace.
+ */
+export class ContainerStops {
+  readonly #drivers: ContainerDrivers;
+  readonly #exits: ContainerExits;
+  readonly #running = new Map<string, Stop>();
+
+  constructor(drivers: ContainerDrivers, exits: ContainerExits) {
+    this.#drivers = drivers;
+    this.#exits = exits;
+  }
+
+  /** @throws DomainError deadline-exceeded when the process outlives even KILL */
+  async stop(container: Container, graceMs: number): Promise<void> {
+    if (!isLive(container)) return;
+    const deadlineMs = performance.now() + graceMs;
+    const running = this.#running.get(container.id);
+    if (running !== undefined) {
+      if (deadlineMs < running.deadlineMs) {
+        running.deadlineMs = deadlineMs;
+        running.hasten();
+      }
+      return running.done;
+    }
+    const stop: Stop = { done: Promise.resolve(), deadlineMs, hasten() {} };
+    this.#running.set(container.id, stop);
+    stop.done = this.#run(container, stop).finally(() => this.#running.delete(container.id));
+    return stop.done;
+  }
+
+  async #run(container: Container, stop: Stop): Promise<void> {
+    this.#exits.watch(container);
+    // A process that was never started has no handler for anything: it can go at once.
+    if (container.state.kind === "running" && stop.deadlineMs > performance.now()) {
+      await this.#signal(container, container.stopSignal);
+      if (await this.#waitUntilDeadline(container.id, stop)) return;
+      this.#drivers.logger.warn("container did not end in its grace period and is killed", {
+        container: container.id,
+        signal: container.stopSignal,
+      });
+    }
+    await this.#kill(container);
+  }
+
+  async #waitUntilDeadline(id: string, stop: Stop): Promise<boolean> {
+    for (;;) {
+      const { promise, resolve } = Promise.withResolvers<false>();
+      stop.hasten = () => resolve(false);
+      const remainingMs = Math.max(0, stop.deadlineMs - performance.now());
+      if (await Promise.race([this.#exits.wait(id, remainingMs), promise])) return true;
+      if (performance.now() >= stop.deadlineMs) return this.#exits.wait(id, 0);
+    }
+  }
+
+  async #kill(container: Container): Promise<void> {
+    const startedMs = performance.now();
+    for (let waitMs = firstKillWaitMs; performance.now() - startedMs < killTimeoutMs; waitMs *= 2) {
+      await this.#signal(container, "SIGKILL");
+      if (await this.#exits.wait(container.id, waitMs)) return;
+    }
+    throw new DomainError(
+      "deadline-exceeded",
+      `container ${container.id}: its process ${container.process?.pid} did not end within ${killTimeoutMs / 1000} s of SIGKILL; it may be blocked in the kernel`,
+    );
+  }
+
+  /** By system call where the container's process is one of the host, else by the runtime. */
+  async #signal(container: Container, signal: string): Promise<void> {
+    const { processes, runtimes, settings } = this.#drivers;
+    if (settings.isSandboxed(container.runtimeHandler)) {
+      await runtimes.get(container.runtimeHandler).kill(container.id, signal);
+      return;
+    }
+    const alive = container.process !== undefined && processes.signal(container.process, signal);
+    if (!alive) await this.#exits.settle(container.id);
+  }
+}

@@ -1,0 +1,52 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { LinuxResources } from "#domain/sandbox/request.ts";
+import type { ContainerDrivers } from "./container-drivers.ts";
+import { isLive } from "./container.ts";
+import type { Container } from "./container.ts";
+import { buildResources } from "./oci-spec/resources.ts";
+
+/**
+ * Changes the limits of a container that has a cgroup; what the request leaves at its zero value stays as it is.
+ * @throws DomainError failed-precondition for an ended container, invalid-argument for impossible limits
+ */
+export async function updateContainerResources(
+  drivers: ContainerDrivers,
+  container: Container,
+  requested: LinuxResources,
+): Promise<void> {
+  if (!isLive(container)) {
+    throw new DomainError(
+      "failed-precondition",
+      `container ${container.id} is ${container.state.kind}: there is nothing to update`,
+    );
+  }
+  const policy = await drivers.settings.specPolicy(container.runtimeHandler);
+  const { resources, warnings } = buildResources({
+    requested,
+    cgroup: drivers.security.facts.cgroup,
+    minMemoryBytes: policy.minMemoryBytes,
+    pidsLimit: 0,
+  });
+  for (const warning of warnings) drivers.logger.warn(warning, { container: container.id });
+  await drivers.runtimes.get(container.runtimeHandler).update(container.id, resources);
+  await drivers.store.update(container.id, (current) => ({
+    ...current,
+    resources: merged(current.resources, requested),
+  }));
+}
+
+function merged(before: LinuxResources | undefined, change: LinuxResources): LinuxResources {
+  if (before === undefined) return change;
+  return {
+    cpuPeriodUs: change.cpuPeriodUs || before.cpuPeriodUs,
+    cpuQuotaUs: change.cpuQuotaUs || before.cpuQuotaUs,
+    cpuShares: change.cpuShares || before.cpuShares,
+    memoryLimitBytes: change.memoryLimitBytes || before.memoryLimitBytes,
+    memorySwapLimitBytes: change.memorySwapLimitBytes || before.memorySwapLimitBytes,
+    oomScoreAdj: change.oomScoreAdj || before.oomScoreAdj,
+    cpusetCpus: change.cpusetCpus || before.cpusetCpus,
+    cpusetMems: change.cpusetMems || before.cpusetMems,
+    hugepageLimits: change.hugepageLimits.length > 0 ? change.hugepageLimits : before.hugepageLimits,
+    unified: { ...before.unified, ...change.unified },
+  };
+}

@@ -1,0 +1,21 @@
+/** A process and when it started (clock ticks since boot), so that a reused pid is never mistaken for it. */
+export interface ProcessRef {
+  pid: number;
+  startTime: string;
+}
+
+export interface ProcessWatch {
+  /** Resolves when the process has ended; at once when it is already gone. Never rejects. */
+  readonly exited: Promise<void>;
+  close(): void;
+}
+
+/** Processes that others have started. */
+export interface Processes {
+  isAlive(process: ProcessRef): boolean;
+  /** False when the process is gone. `signal` is a name (`SIGTERM`, `SIGRTMIN+3`). @throws DomainError invalid-argument for no signal */
+  signal(process: ProcessRef, signal: string): boolean;
+  watch(process: ProcessRef): ProcessWatch;
+  /** Exit code of an orphan that this daemon has reaped lately; undefined when somebody else did. */
+  reapedExitCode(pid: number): number | undefined;
+}
