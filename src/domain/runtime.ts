@@ -11,7 +11,10 @@ import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 export interface Sandboxes {
   /** Makes the pod and gives its id once it is ready; a second call for the same attempt joins or gets the same id. */
   run(request: SandboxRequest, runtimeHandler: string): Promise<string>;
-  /** Idempotent; unknown ids are fine (CRI: must not return an error). `deadlineMs` bounds the containers' grace. */
+  /**
+   * Idempotent; unknown ids are fine (CRI: must not return an error). `deadlineMs` is the time left until the client gives
+   * up, which bounds the containers' grace.
+   */
   stop(id: string, deadlineMs: number | undefined): Promise<void>;
   /** Idempotent; stops first when needed. */
   remove(id: string): Promise<void>;
@@ -104,10 +107,169 @@ export interface Node {
   updatePodCidr(podCidr: string): void;
 }
 
-/** All of it; built in daemon.ts. */
+/** One line of a cgroup's pressure file. */
+export interface PressureLine {
+  /** Microseconds, as the kernel counts. */
+  totalUs: number;
+  /** Shares of time in percent, over 10, 60 and 300 seconds. */
+  avg10: number;
+  avg60: number;
+  avg300: number;
+}
+
+/** Pressure stall information: "some" tasks waited, or all of them ("full") did. */
+export interface Pressure {
+  some: PressureLine;
+  full: PressureLine;
+}
+
+export interface CpuUsage {
+  timestampNs: bigint;
+  /** Since the cgroup was made. */
+  usageCoreNanoSeconds: bigint;
+  /** Over the time between two samples; undefined before the second. */
+  usageNanoCores: number | undefined;
+  /** Undefined where the kernel tells none (cgroup v1, psi=0). */
+  pressure: Pressure | undefined;
+}
+
+export interface MemoryUsage {
+  timestampNs: bigint;
+  /** Usage without inactive page cache. */
+  workingSetBytes: number;
+  /** Limit less working set; undefined without a limit. */
+  availableBytes: number | undefined;
+  usageBytes: number;
+  rssBytes: number;
+  pageFaults: number;
+  majorPageFaults: number;
+  pressure: Pressure | undefined;
+}
+
+export interface SwapUsage {
+  timestampNs: bigint;
+  /** Undefined without a limit. */
+  availableBytes: number | undefined;
+  usageBytes: number;
+}
+
+export interface IoUsage {
+  timestampNs: bigint;
+  pressure: Pressure | undefined;
+}
+
+/** What the container itself has written, in its upper layer. */
+export interface WritableLayerUsage {
+  timestampNs: bigint;
+  mountpoint: string;
+  usedBytes: number;
+  inodesUsed: number;
+}
+
+export interface InterfaceUsage {
+  name: string;
+  rxBytes: number;
+  rxErrors: number;
+  txBytes: number;
+  txErrors: number;
+}
+
+export interface NetworkUsage {
+  timestampNs: bigint;
+  /** The one with the default route; undefined when there is none. */
+  defaultInterface: InterfaceUsage | undefined;
+  /** The others, without the loopback. */
+  interfaces: InterfaceUsage[];
+}
+
+/** Parts are undefined when they cannot be read (any more): a container that has exited uses no CPU, but has a layer. */
+export interface ContainerStats {
+  container: Container;
+  cpu: CpuUsage | undefined;
+  memory: MemoryUsage | undefined;
+  swap: SwapUsage | undefined;
+  io: IoUsage | undefined;
+  writableLayer: WritableLayerUsage | undefined;
+}
+
+export interface SandboxStats {
+  sandbox: Sandbox;
+  cpu: CpuUsage | undefined;
+  memory: MemoryUsage | undefined;
+  io: IoUsage | undefined;
+  /** Undefined with host network. */
+  network: NetworkUsage | undefined;
+  processes: { timestampNs: bigint; count: number } | undefined;
+  containers: ContainerStats[];
+}
+
+export interface MetricDescriptor {
+  name: string;
+  help: string;
+  labelKeys: readonly string[];
+}
+
+/** A sample of a metric that a descriptor describes; `labelValues` are in the order of its keys. */
+export interface Metric {
+  name: string;
+  timestampNs: bigint;
+  type: "counter" | "gauge";
+  labelValues: readonly string[];
+  /** The CRI carries whole numbers from 0 on. */
+  value: number | bigint;
+}
+
+export interface SandboxMetrics {
+  sandboxId: string;
+  metrics: Metric[];
+  containers: { containerId: string; metrics: Metric[] }[];
+}
+
+/** Resource usage of pods and containers. */
+export interface Stats {
+  /** @throws DomainError not-found */
+  container(id: string): Promise<ContainerStats>;
+  listContainers(filter: EntityFilter & { sandboxId?: string }): Promise<ContainerStats[]>;
+  /** @throws DomainError not-found */
+  sandbox(id: string): Promise<SandboxStats>;
+  listSandboxes(filter: EntityFilter): Promise<SandboxStats[]>;
+  /** Of all metrics that `listMetrics` may give. */
+  metricDescriptors(): readonly MetricDescriptor[];
+  listMetrics(): Promise<SandboxMetrics[]>;
+}
+
+/** Something that happened to a container, or to a sandbox, which the CRI counts as a container here. */
+export interface ContainerEvent {
+  /** Id of the container or of the sandbox. */
+  containerId: string;
+  type: "created" | "started" | "stopped" | "deleted";
+  /** Decimal. */
+  createdAtNs: string;
+  /** The pod as it was right after; undefined once the sandbox is gone. */
+  sandbox: Sandbox | undefined;
+  containers: readonly Container[];
+}
+
+export interface Events {
+  /** What happens from now on, in order, until `signal` aborts; it ends then, or rejects. Bounded: a slow reader loses events. */
+  subscribe(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+}
+
+export interface Checkpoints {
+  /**
+   * Writes a checkpoint archive of a running container, which goes on running, to `location`, an absolute path.
+   * @throws DomainError deadline-exceeded when `timeoutSeconds` (0 = none) is over
+   */
+  create(containerId: string, location: string, timeoutSeconds: number): Promise<void>;
+}
+
+/** All of it; built in daemon.ts. RPCs of a part that is left out answer UNIMPLEMENTED. */
 export interface Runtime {
   sandboxes: Sandboxes;
   containers: Containers;
   images: Images;
   node: Node;
+  stats?: Stats;
+  events?: Events;
+  checkpoints?: Checkpoints;
 }
