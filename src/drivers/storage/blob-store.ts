@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { onDisk } from "./disk-failure.ts";
 import type { LayerSource } from "./index.ts";
@@ -75,13 +75,8 @@ export class BlobStore {
     if (this.has(digest)) return;
     await this.#flights.join(digest, options, (signal) =>
       this.#placed(digest, sizeBytes, async (file) => {
-        const feed = new LayerFeed(source, { signal, ...this.#retry });
-        try {
-          await feed.run(this.#writers.start("write-blob", { digest, sizeBytes, file }, feed.taken));
-        } catch (error) {
-          if (messageOf(error).startsWith(digest)) throw error;
-          throw new DomainError(kindOf(error), `${digest}: ${messageOf(error)}`, { cause: error });
-        }
+        const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, ...this.#retry });
+        await feed.run(this.#writers.start("write-blob", { digest, sizeBytes, file }, feed.taken));
       }),
     );
   }

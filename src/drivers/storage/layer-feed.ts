@@ -8,6 +8,8 @@ const bufferBytes = 256 * 1024;
 const buffersPerFeed = 4;
 
 export interface FeedOptions {
+  /** What is fed, for messages: `layer sha256:...`. */
+  subject: string;
   signal: AbortSignal;
   retries: number;
   retryDelayMs: number;
@@ -53,7 +55,7 @@ export class LayerFeed {
     const signal = AbortSignal.any([this.#options.signal, stop.signal]);
     const worked = task.done.catch((error: unknown) => {
       stop.abort();
-      throw error;
+      throw new DomainError(kindOf(error), `${this.#options.subject}: ${messageOf(error)}`, { cause: error });
     });
     worked.catch(() => undefined);
     try {
@@ -157,13 +159,14 @@ export class LayerFeed {
   }
 
   #tooLong(): DomainError {
-    const { digest, sizeBytes } = this.#source;
-    return new DomainError("data-loss", `${digest}: more than the ${sizeBytes} bytes that the manifest declares came`);
+    const { subject } = this.#options;
+    const message = `${subject}: more than the ${this.#source.sizeBytes} bytes that the manifest declares came`;
+    return new DomainError("data-loss", message);
   }
 
   #broken(failure: unknown, attempt: number): DomainError {
-    const { digest, sizeBytes } = this.#source;
-    const at = `${digest}: the download ended at byte ${this.#receivedBytes} of ${sizeBytes}`;
+    const { sizeBytes } = this.#source;
+    const at = `${this.#options.subject}: the download ended at byte ${this.#receivedBytes} of ${sizeBytes}`;
     const tries = attempt === 0 ? "" : ` after ${attempt} resumptions`;
     if (failure === undefined)
       return new DomainError("data-loss", `${at}${tries}: the content is shorter than declared`);

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -190,7 +190,8 @@ export class LayerStore {
     report: (progress: UnpackProgress) => void,
   ): Promise<WrittenLayer> {
     const { source, diffId } = layer;
-    const feed = new LayerFeed(source, { signal, onProgress: report, ...this.#retry });
+    const subject = `layer ${source.digest}`;
+    const feed = new LayerFeed(source, { subject, signal, onProgress: report, ...this.#retry });
     const request = {
       digest: source.digest,
       sizeBytes: source.sizeBytes,
@@ -199,12 +200,7 @@ export class LayerStore {
       maxUnpackedBytes: allowedUnpackedBytes(this.#limits, source.sizeBytes),
       maxEntries: this.#limits.maxEntries,
     };
-    try {
-      return await feed.run(this.#unpackers.start("unpack", request, feed.taken));
-    } catch (error) {
-      if (messageOf(error).startsWith(source.digest)) throw error;
-      throw new DomainError(kindOf(error), `layer ${source.digest}: ${messageOf(error)}`, { cause: error });
-    }
+    return await feed.run(this.#unpackers.start("unpack", request, feed.taken));
   }
 
   /** The record of an image that uses the layer is written after `synced`, so a rename that power loss undoes harms nobody. */
