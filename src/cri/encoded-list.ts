@@ -1,11 +1,10 @@
 import { create, toBinary, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { batches } from "./batches.ts";
 import { EncodedMessage } from "./encoded-message.ts";
 
 /** Lists, and the batches of Stream* RPCs, all hold their items in field 1. */
 const itemsFieldNumber = 1;
-/** Items in one message of a Stream* RPC. */
-const batchSize = 1000;
 
 /**
  * Items of lists, each encoded once. The kubelet lists everything each second; entities are replaced when they change, so
@@ -28,12 +27,10 @@ export class EncodedItems<E extends object, I extends DescMessage> {
     return new EncodedMessage(response, this.#concatenate(entities));
   }
 
-  /** The list in batches of the type `response`; none for an empty list, since a batch has at least one item. */
+  /** The list in batches of the type `response`. */
   *batches<R extends DescMessage>(response: R, entities: readonly E[]): Generator<EncodedMessage<R>> {
     this.#check(response);
-    for (let start = 0; start < entities.length; start += batchSize) {
-      yield new EncodedMessage(response, this.#concatenate(entities.slice(start, start + batchSize)));
-    }
+    for (const batch of batches(entities)) yield new EncodedMessage(response, this.#concatenate(batch));
   }
 
   #concatenate(entities: readonly E[]): Buffer {

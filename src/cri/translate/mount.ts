@@ -5,7 +5,7 @@ import type { MountRequest } from "#domain/container/request.ts";
 import type { Mount, MountSchema } from "../gen/runtime/v1/api_pb.ts";
 import { propagations } from "./enums.ts";
 import { imageSpecFromWire } from "./image-spec.ts";
-import { invalid, nonEmpty } from "./required.ts";
+import { absolutePath, invalid, nonEmpty } from "./required.ts";
 import { idMapping } from "./security.ts";
 
 /** Mount of a request; `field` is where it was, for errors. */
@@ -30,10 +30,7 @@ function hostPathFromWire({ hostPath, image }: Mount, field: string): string {
     if (hostPath !== "") throw invalid(`${field}.host_path`, "is given besides image");
     return "";
   }
-  if (!nonEmpty(hostPath, `${field}.host_path`).startsWith("/")) {
-    throw invalid(`${field}.host_path`, `is not an absolute path: ${JSON.stringify(hostPath)}`);
-  }
-  return hostPath;
+  return absolutePath(hostPath, `${field}.host_path`);
 }
 
 /** Mount of a status. */

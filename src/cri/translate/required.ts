@@ -19,6 +19,12 @@ export function nonEmpty(value: string, field: string): string {
   return value;
 }
 
+/** An absolute path of the host. */
+export function absolutePath(path: string, field: string): string {
+  if (!nonEmpty(path, field).startsWith("/")) throw invalid(field, `is not an absolute path: ${JSON.stringify(path)}`);
+  return path;
+}
+
 /** An int64 that counts something, as a number. */
 export function nonNegative(value: bigint, field: string): number {
   if (value < 0n) throw invalid(field, `is negative: ${value}`);

@@ -15,7 +15,7 @@ import {
 } from "../gen/runtime/v1/api_pb.ts";
 import { create } from "@bufbuild/protobuf";
 import { groupsPolicies, protocols } from "./enums.ts";
-import { invalid, nonEmpty, required, userOrGroupId } from "./required.ts";
+import { absolutePath, invalid, nonEmpty, required, userOrGroupId } from "./required.ts";
 import { optionalResourcesFromWire } from "./resources.ts";
 import { namespacesFromWire, profileFromWire, selinuxFromWire } from "./security.ts";
 
@@ -28,7 +28,7 @@ export function sandboxRequestFromWire(config: PodSandboxConfig | undefined, fie
   return {
     metadata: metadataFromWire(required(metadata, `${field}.metadata`), `${field}.metadata`),
     hostname: rest.hostname,
-    logDirectory: absoluteOrEmpty(rest.logDirectory, `${field}.log_directory`),
+    logDirectory: rest.logDirectory && absolutePath(rest.logDirectory, `${field}.log_directory`),
     dnsConfig: dnsConfig && { servers: dnsConfig.servers, searches: dnsConfig.searches, options: dnsConfig.options },
     portMappings: rest.portMappings.map((one, index) => portMapping(one, `${field}.port_mappings[${index}]`)),
     labels: rest.labels,
@@ -44,11 +44,6 @@ function metadataFromWire({ name, uid, namespace, attempt }: PodSandboxMetadata,
     namespace: nonEmpty(namespace, `${field}.namespace`),
     attempt,
   };
-}
-
-function absoluteOrEmpty(path: string, field: string): string {
-  if (path !== "" && !path.startsWith("/")) throw invalid(field, `is not an absolute path: ${JSON.stringify(path)}`);
-  return path;
 }
 
 function portMapping(mapping: PortMapping, field: string): SandboxPortMapping {
