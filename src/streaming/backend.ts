@@ -106,5 +106,5 @@ export interface BackendContext {
    * Asks the thread that started the worker, say for the state of a container; `payload` and the answer are copied.
    * For control only: bytes of sessions never take this way. Rejects with the `DomainError` that the other side threw.
    */
-  ask(method: string, payload: unknown): Promise<unknown>;
+  readonly ask: (method: string, payload: unknown) => Promise<unknown>;
 }

@@ -65,6 +65,7 @@ class InThreadStreamingServer implements StreamingServer {
   #baseUrl: string | undefined;
   #tlsTimer: NodeJS.Timeout | undefined;
   #tlsVersion = "";
+  #closing: Promise<void> | undefined;
 
   constructor(options: StreamingOptions, backend: StreamingBackend, logger: Logger) {
     this.#options = options;
@@ -127,7 +128,12 @@ class InThreadStreamingServer implements StreamingServer {
     return { pending: this.#pending.size, sessions: this.#sessions.size };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#tlsTimer);
     this.#baseUrl = undefined;
     const stopped = Promise.withResolvers<void>();

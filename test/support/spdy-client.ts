@@ -19,7 +19,7 @@ export class UpgradeRefused extends Error {
 }
 
 /** Asks for an upgrade as `headers` say; gives the raw connection, or rejects with `UpgradeRefused`. */
-export function upgrade(url: string, headers: RequestOptions["headers"], options: RequestOptions = {}) {
+export function upgrade(url: string, headers: Readonly<Record<string, string>>, options: RequestOptions = {}) {
   const { promise, resolve, reject } = Promise.withResolvers<{ response: IncomingMessage; socket: Duplex }>();
   const ask = url.startsWith("https:") ? httpsRequest : httpRequest;
   const request = ask(url, { method: "POST", ...options, headers: { Connection: "Upgrade", ...headers } });
