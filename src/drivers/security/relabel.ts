@@ -26,6 +26,7 @@ export async function relabelTree(task: RelabelTask, signal?: AbortSignal): Prom
       "invalid-argument",
       `the SELinux label of ${task.root} is not changed: it belongs to the system`,
     );
+  if (signal?.aborted === true) throw stopped(task, signal);
   const worker = new Worker(new URL("relabel-worker.ts", import.meta.url), { workerData: task });
   const stop = (): void => void worker.terminate();
   signal?.addEventListener("abort", stop, { once: true });
@@ -35,15 +36,16 @@ export async function relabelTree(task: RelabelTask, signal?: AbortSignal): Prom
       ([value]: unknown[]) => value as RelabelOutcome,
     );
     const outcome = await Promise.race([message, ended]);
-    if (outcome === undefined)
-      throw new DomainError(
-        signal?.aborted === true ? "cancelled" : "internal",
-        `setting the SELinux label of ${task.root} was stopped`,
-      );
+    if (outcome === undefined) throw stopped(task, signal);
     if (!outcome.done && !outcome.unsupported)
       throw new DomainError("internal", `the SELinux label of ${task.root} cannot be set: ${outcome.message}`);
   } finally {
     signal?.removeEventListener("abort", stop);
     await worker.terminate();
   }
+}
+
+function stopped(task: RelabelTask, signal: AbortSignal | undefined): DomainError {
+  const kind = signal?.aborted === true ? "cancelled" : "internal";
+  return new DomainError(kind, `setting the SELinux label of ${task.root} was stopped`);
 }
