@@ -1,0 +1,179 @@
+import { createHash } from "node:crypto";
+import { DomainError } from "#errors/domain-error.ts";
+import type { FilesystemUsage, Images } from "#domain/runtime.ts";
+import type { RegistryClient } from "#drivers/registry/index.ts";
+import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
+import { nowNs } from "#lib/clock.ts";
+import { SingleFlight } from "#lib/single-flight.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { ImageConfig } from "#spec/oci-image.ts";
+import type { Image, ImageInUse, LayerProgress, PullRequest } from "./image.ts";
+import { findRecord, isPinned, namesOf } from "./image-names.ts";
+import { pullImage } from "./pull-image.ts";
+import type { PullSettings } from "./pull-image.ts";
+import { PullProgressBoard } from "./pull-progress.ts";
+
+export interface ImageServiceOptions {
+  registry: RegistryClient;
+  storage: Storage;
+  settings: PullSettings;
+  /** Patterns of images that nobody may remove to save space; the pause image is one. */
+  pinnedPatterns(): readonly string[];
+  /** Ids of containers that use an image. */
+  usersOf(imageId: string): readonly string[];
+  logger: Logger;
+}
+
+/** Images: lists and look-ups are answered from memory, pulls of the same image are joined. */
+export class ImageService implements Images {
+  readonly #options: ImageServiceOptions;
+  readonly #configs = new Map<string, ImageConfig | undefined>();
+  readonly #pulls = new SingleFlight<string, string>();
+  readonly #board = new PullProgressBoard();
+  readonly #stopping = new AbortController();
+
+  constructor(options: ImageServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the configurations of all images. An image whose configuration cannot be read is listed without. */
+  async load(): Promise<void> {
+    await Promise.all(this.#options.storage.images().map((record) => this.#readConfig(record)));
+  }
+
+  pull(request: PullRequest): Promise<string> {
+    return this.#pulls.run(flightKey(request), () => this.#pull(request));
+  }
+
+  list(filter: string): Image[] {
+    if (filter !== "") return [this.find(filter)].filter((image) => image !== undefined);
+    return this.#options.storage.images().map((record) => this.#view(record));
+  }
+
+  find(name: string): Image | undefined {
+    const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
+    return record === undefined ? undefined : this.#view(record);
+  }
+
+  /** By name only that name goes, unless it was the last; by id everything. A name or id that is not there is fine. */
+  async remove(name: string): Promise<void> {
+    const { storage, registry } = this.#options;
+    const record = findRecord(storage.images(), name, registry);
+    if (record === undefined) return;
+    const names = namesOf(name, registry);
+    const repoTags = record.repoTags.filter((tag) => !names.includes(tag));
+    const isName = repoTags.length < record.repoTags.length;
+    if (isName && repoTags.length > 0) {
+      await storage.putImage({ ...record, repoTags });
+      return;
+    }
+    const users = this.#options.usersOf(record.id);
+    if (users.length > 0) {
+      throw new DomainError(
+        "failed-precondition",
+        `image ${name} (${record.id}) is used by ${users.length} containers, the first of them ${users[0]}`,
+      );
+    }
+    await storage.removeImage(record.id);
+    this.#configs.delete(record.id);
+    this.#options.logger.info("image is removed", { image: name, id: record.id });
+  }
+
+  watchPull(image: string, signal: AbortSignal): AsyncIterable<LayerProgress[]> {
+    return this.#board.watch(image, signal);
+  }
+
+  async fsInfo(): Promise<FilesystemUsage> {
+    const { storage } = this.#options;
+    const containers = await storage.containerUsage();
+    return {
+      timestampNs: BigInt(nowNs()),
+      imageFs: [{ mountpoint: storage.imageRoot, ...storage.imageUsage() }],
+      containerFs: [{ mountpoint: storage.containerRoot, ...containers }],
+    };
+  }
+
+  /** @throws DomainError not-found */
+  use(name: string): ImageInUse {
+    if (name === "") throw new DomainError("invalid-argument", "the image name is empty");
+    const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
+    const config = record && this.#configs.get(record.id);
+    if (record === undefined) throw new DomainError("not-found", `image ${name} is not on this node`);
+    if (config === undefined)
+      throw new DomainError("invalid-argument", `${name} is an artifact, not an image that a container could run`);
+    return {
+      id: record.id,
+      name,
+      ref: record.repoDigests[0] ?? record.id,
+      repoDigests: record.repoDigests,
+      chainIds: record.chainIds,
+      config,
+    };
+  }
+
+  async ensure(name: string): Promise<ImageInUse> {
+    if (findRecord(this.#options.storage.images(), name, this.#options.registry) === undefined) {
+      await this.pull({ image: name, auth: {}, namespace: "" });
+    }
+    return this.use(name);
+  }
+
+  /** Gives up pulls under way. */
+  close(): void {
+    this.#stopping.abort(new DomainError("unavailable", "the daemon is stopping"));
+  }
+
+  async #pull(request: PullRequest): Promise<string> {
+    const progress = this.#board.begin(request.image);
+    const startedMs = performance.now();
+    try {
+      const record = await pullImage(this.#options, request, progress, this.#stopping.signal);
+      await this.#readConfig(record);
+      this.#options.logger.info("image is pulled", {
+        image: request.image,
+        id: record.id,
+        compressedBytes: record.compressedSizeBytes,
+        durationMs: Math.round(performance.now() - startedMs),
+      });
+      return record.id;
+    } finally {
+      this.#board.end(request.image, progress);
+    }
+  }
+
+  async #readConfig(record: ImageRecord): Promise<void> {
+    if (this.#configs.has(record.id)) return;
+    if (record.artifact !== undefined) {
+      this.#configs.set(record.id, undefined);
+      return;
+    }
+    try {
+      const bytes = await this.#options.storage.readBlob(`sha256:${record.id}`);
+      this.#configs.set(record.id, JSON.parse(Buffer.from(bytes).toString("utf8")) as ImageConfig);
+    } catch (error) {
+      this.#options.logger.error("the configuration of an image cannot be read; pull it again", {
+        image: record.repoTags[0],
+        id: record.id,
+        error,
+      });
+    }
+  }
+
+  #view(record: ImageRecord): Image {
+    return {
+      id: record.id,
+      repoTags: record.repoTags,
+      repoDigests: record.repoDigests,
+      sizeBytes: record.unpackedSizeBytes,
+      pinned: isPinned(record, this.#options.pinnedPatterns()),
+      config: this.#configs.get(record.id),
+      annotations: record.annotations ?? {},
+    };
+  }
+}
+
+/** Pulls are joined only for equal credentials: else one who may not read an image would get it from one who may. */
+function flightKey(request: PullRequest): string {
+  const secrets = createHash("sha256").update(JSON.stringify(request.auth)).digest("hex");
+  return [request.image, request.namespace, secrets].join("\n");
+}
