@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { DomainError } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import type {
+  ChainId,
+  IdMap,
+  ImageRecord,
+  LayerInfo,
+  LayerSource,
+  Rootfs,
+  Storage,
+  UnpackProgress,
+  Usage,
+} from "./index.ts";
+
+/** A container root of the fake. */
+export interface FakeRootfs {
+  chainIds: readonly ChainId[];
+  mounted: boolean;
+  mountLabel: string | undefined;
+  usage: Usage;
+}
+
+/**
+ * The storage in memory, for domain tests: layers are read and verified by digest and size, not unpacked; roots are paths that
+ * do not exist. `failNext` makes a method fail once.
+ */
+export class FakeStorage implements Storage {
+  readonly imageRoot: string = "/fake/images";
+  readonly containerRoot: string = "/fake/containers";
+  readonly layers = new Map<ChainId, LayerInfo>();
+  readonly blobs = new Map<Digest, Uint8Array>();
+  readonly records = new Map<string, ImageRecord>();
+  readonly roots = new Map<string, FakeRootfs>();
+  /** Targets of `mountImage`. */
+  readonly imageMounts = new Map<string, readonly ChainId[]>();
+  closed = false;
+  readonly #failures = new Map<string, unknown>();
+
+  /** The next call of `method` rejects with `error`. */
+  failNext(method: keyof Storage, error: unknown): void {
+    this.#failures.set(method, error);
+  }
+
+  hasLayer(chainId: ChainId): boolean {
+    return this.layers.has(chainId);
+  }
+
+  layer(chainId: ChainId): LayerInfo | undefined {
+    return this.layers.get(chainId);
+  }
+
+  async addLayer(
+    layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
+    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
+  ): Promise<LayerInfo> {
+    this.#mayFail("addLayer");
+    const existing = this.layers.get(layer.chainId);
+    if (existing !== undefined) return existing;
+    const bytes = await readSource(layer.source, options.signal, options.onProgress);
+    const info: LayerInfo = { chainId: layer.chainId, diffId: layer.diffId, unpackedSizeBytes: bytes.length };
+    this.layers.set(layer.chainId, info);
+    return info;
+  }
+
+  async putBlob(digest: Digest, bytes: Uint8Array): Promise<void> {
+    this.#mayFail("putBlob");
+    checkDigest(digest, bytes);
+    this.blobs.set(digest, Uint8Array.from(bytes));
+  }
+
+  async addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+    this.#mayFail("addBlob");
+    this.blobs.set(source.digest, await readSource(source, options.signal));
+  }
+
+  async readBlob(digest: Digest): Promise<Uint8Array> {
+    this.#mayFail("readBlob");
+    const bytes = this.blobs.get(digest);
+    if (bytes === undefined) throw new DomainError("not-found", `blob ${digest} is not in the store`);
+    return bytes;
+  }
+
+  blobPath(digest: Digest): string {
+    return path.join(this.imageRoot, "blobs", digest.replace(":", "/"));
+  }
+
+  images(): readonly ImageRecord[] {
+    return Object.freeze([...this.records.values()]);
+  }
+
+  image(id: string): ImageRecord | undefined {
+    return this.records.get(id);
+  }
+
+  async putImage(record: ImageRecord): Promise<void> {
+    this.#mayFail("putImage");
+    const missing = record.chainIds.find((chainId) => !this.layers.has(chainId));
+    if (missing !== undefined)
+      throw new DomainError("aborted", `image ${record.id}: layer ${missing} was removed meanwhile`);
+    const taken = new Set([...record.repoTags, ...record.repoDigests]);
+    for (const [id, other] of this.records) {
+      const keep = (names: string[]): string[] => names.filter((name) => !taken.has(name));
+      this.records.set(id, { ...other, repoTags: keep(other.repoTags), repoDigests: keep(other.repoDigests) });
+    }
+    this.records.set(record.id, structuredClone(record));
+  }
+
+  async removeImage(id: string): Promise<void> {
+    this.#mayFail("removeImage");
+    const removed = this.records.get(id);
+    if (removed === undefined) return;
+    this.records.delete(id);
+    const users = [...this.records.values(), ...this.roots.values()];
+    for (const chainId of removed.chainIds) {
+      if (!users.some((user) => user.chainIds.includes(chainId))) this.layers.delete(chainId);
+    }
+    const kept = new Set([...this.records.values()].flatMap(blobsOf));
+    for (const digest of blobsOf(removed)) if (!kept.has(digest)) this.blobs.delete(digest);
+  }
+
+  async createRootfs(
+    containerId: string,
+    chainIds: readonly ChainId[],
+    options: { mountLabel?: string; idMap?: IdMap } = {},
+  ): Promise<Rootfs> {
+    this.#mayFail("createRootfs");
+    if (this.roots.has(containerId))
+      throw new DomainError("already-exists", `container root ${containerId} exists already`);
+    const missing = chainIds.find((chainId) => !this.layers.has(chainId));
+    if (missing !== undefined)
+      throw new DomainError("failed-precondition", `${containerId}: layer ${missing} is not in the store`);
+    this.roots.set(containerId, {
+      chainIds: [...chainIds],
+      mounted: true,
+      mountLabel: options.mountLabel,
+      usage: { usedBytes: 4096, inodesUsed: 1 },
+    });
+    return this.#paths(containerId);
+  }
+
+  async mountRootfs(containerId: string): Promise<Rootfs> {
+    this.#mayFail("mountRootfs");
+    this.#root(containerId).mounted = true;
+    return this.#paths(containerId);
+  }
+
+  async unmountRootfs(containerId: string): Promise<void> {
+    this.#mayFail("unmountRootfs");
+    const root = this.roots.get(containerId);
+    if (root !== undefined) root.mounted = false;
+  }
+
+  async removeRootfs(containerId: string): Promise<void> {
+    this.#mayFail("removeRootfs");
+    this.roots.delete(containerId);
+  }
+
+  async rootfsIds(): Promise<string[]> {
+    return [...this.roots.keys()];
+  }
+
+  async rootfsUsage(containerId: string): Promise<Usage> {
+    this.#mayFail("rootfsUsage");
+    return this.#root(containerId).usage;
+  }
+
+  async mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
+    this.#mayFail("mountImage");
+    this.imageMounts.set(target, [...chainIds]);
+  }
+
+  imageUsage(): Usage {
+    const layers = [...this.layers.values()];
+    const blobs = [...this.blobs.values()];
+    return {
+      usedBytes:
+        layers.reduce((sum, layer) => sum + layer.unpackedSizeBytes, 0) +
+        blobs.reduce((sum, blob) => sum + blob.length, 0),
+      inodesUsed: layers.length + blobs.length + this.records.size,
+    };
+  }
+
+  async containerUsage(): Promise<Usage> {
+    const usages = [...this.roots.values()].map((root) => root.usage);
+    return {
+      usedBytes: usages.reduce((sum, usage) => sum + usage.usedBytes, 0),
+      inodesUsed: usages.reduce((sum, usage) => sum + usage.inodesUsed, 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  #root(containerId: string): FakeRootfs {
+    const root = this.roots.get(containerId);
+    if (root === undefined) throw new DomainError("not-found", `container root ${containerId} does not exist`);
+    return root;
+  }
+
+  #paths(containerId: string): Rootfs {
+    const mountPath = path.join("/fake/run/rootfs", containerId, "merged");
+    return { mountPath, upperPath: path.join(this.containerRoot, "containers", containerId, "upper") };
+  }
+
+  #mayFail(method: keyof Storage): void {
+    if (!this.#failures.has(method)) return;
+    const error = this.#failures.get(method);
+    this.#failures.delete(method);
+    throw error;
+  }
+}
+
+function blobsOf(record: ImageRecord): Digest[] {
+  return [record.manifestDigest, `sha256:${record.id}`, ...(record.artifact ?? []).map((content) => content.digest)];
+}
+
+async function readSource(
+  source: LayerSource,
+  signal: AbortSignal,
+  onProgress?: (progress: UnpackProgress) => void,
+): Promise<Uint8Array> {
+  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  const pieces: Uint8Array[] = [];
+  let compressedBytes = 0;
+  const reader = (await source.open(0, signal)).getReader();
+  const cancel = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", cancel, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    compressedBytes += value.length;
+    onProgress?.({ compressedBytes });
+  }
+  signal.removeEventListener("abort", cancel);
+  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  const bytes = Buffer.concat(pieces);
+  if (bytes.length !== source.sizeBytes) {
+    throw new DomainError(
+      "data-loss",
+      `${source.digest}: ${bytes.length} bytes came, the manifest declares ${source.sizeBytes}`,
+    );
+  }
+  checkDigest(source.digest, bytes);
+  return bytes;
+}
+
+function checkDigest(digest: Digest, bytes: Uint8Array): void {
+  const algorithm = digest.slice(0, digest.indexOf(":"));
+  const found = `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+  if (found !== digest) throw new DomainError("data-loss", `the content received is ${found}, not ${digest}`);
+}

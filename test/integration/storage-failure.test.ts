@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { describe, it } from "node:test";
+import type { Digest } from "#spec/oci-image.ts";
+import { mount, unmount } from "#kernel/mount.ts";
+import { eventually } from "../support/eventually.ts";
+import { imageOf, layerOf, StorageFixture } from "../support/storage.ts";
+
+interface Told {
+  image: string;
+  half: Digest;
+  orphan: Digest;
+}
+
+/** Kills a process with SIGKILL in the middle of a layer; gives what it said before. */
+async function killedWhileUnpacking(directory: string): Promise<Told> {
+  const script = path.join(import.meta.dirname, "../support/storage-crash-child.ts");
+  const child = spawn(process.execPath, [script, path.join(directory, "lib"), path.join(directory, "run")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  for await (const line of createInterface(child.stdout)) {
+    child.kill("SIGKILL");
+    await exited;
+    return JSON.parse(line) as Told;
+  }
+  return assert.fail("the process ended by itself");
+}
+
+describe("a daemon that is killed in the middle of a layer", () => {
+  it("leaves nothing that the next start does not sweep, and keeps whole images and container roots", async () => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "berth-storage-"));
+    const told = await killedWhileUnpacking(directory);
+    assert.equal((await readdir(path.join(directory, "lib/staging"))).length, 1);
+    await using fixture = await StorageFixture.open({}, directory);
+    const { storage } = fixture;
+    assert.deepEqual(
+      storage.images().map(({ id }) => id),
+      [told.image],
+    );
+    assert.deepEqual([storage.hasLayer(told.half), storage.hasLayer(told.orphan)], [false, false]);
+    assert.deepEqual(await storage.rootfsIds(), ["c1"]);
+    assert.deepEqual(await readdir((await storage.mountRootfs("c1")).mountPath), ["whole"]);
+    assert.equal((await readdir(path.join(directory, "lib/layers"))).length, 1);
+    const staging = path.join(directory, "lib/staging");
+    await eventually("staging is swept", async () => ((await readdir(staging)).length === 0 ? true : undefined));
+  });
+});
+
+describe("a full disk", () => {
+  it("fails the layer, names the file and the free space, and is clean afterwards", async () => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "berth-storage-"));
+    mount("tmpfs", directory, "tmpfs", 0, "size=4m,nr_inodes=200");
+    try {
+      await using fixture = await StorageFixture.open({}, path.join(directory, "own"));
+      const { storage } = fixture;
+      const large = layerOf([{ path: "dir/large", content: randomBytes(5_000_000) }]);
+      await assert.rejects(fixture.add(large), {
+        kind: "resource-exhausted",
+        message: /^layer sha256:\w+: dir\/large: .*no space left.*\d+ bytes and \d+ inodes are free/i,
+      });
+      const many = layerOf(Array.from({ length: 250 }, (_, i) => ({ path: `f${i}` })));
+      await assert.rejects(fixture.add(many), { kind: "resource-exhausted", message: /f1\d\d: / });
+      const blob = layerOf([{ path: "x", content: randomBytes(5_000_000) }]).source;
+      const signal = new AbortController().signal;
+      await assert.rejects(storage.addBlob(blob, { signal }), { kind: "resource-exhausted" });
+      const staging = path.join(directory, "own/lib/staging");
+      await eventually("staging is empty", async () => ((await readdir(staging)).length === 0 ? true : undefined));
+      const small = layerOf([{ path: "small", content: randomBytes(1_000_000) }]);
+      await fixture.add(small);
+      await storage.putImage(imageOf([small]));
+    } finally {
+      unmount(directory);
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe("attributes that a file system does not take", () => {
+  it("are skipped, with a warning", async () => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "berth-storage-"));
+    const capability = Buffer.from("0100000200200000000000000000000000000000", "hex");
+    // ramfs has no extended attributes at all.
+    mount("ramfs", directory, "ramfs", 0);
+    try {
+      await mkdir(path.join(directory, "own"));
+      await using fixture = await StorageFixture.open({}, path.join(directory, "own"));
+      await fixture.add(layerOf([{ path: "ping", content: "x", xattrs: { "security.capability": capability } }]));
+      assert.match(
+        fixture.logged.map(({ message }) => message).join(),
+        /does not take the attributes security.capability/,
+      );
+    } finally {
+      unmount(directory);
+      await rm(directory, { recursive: true });
+    }
+  });
+});
