@@ -1,4 +1,5 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { parsePlainYaml } from "#lib/plain-yaml.ts";
 
 // The Container Device Interface's file format, cdi.md of the specification (0.3.0 to 1.0.0).
 
@@ -45,17 +46,21 @@ export function parseDeviceName(name: string): { kind: string; device: string } 
   return { kind, device };
 }
 
-/** @throws DomainError invalid-argument that says what is wrong */
-export function parseCdiSpec(text: string): CdiSpecFile {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw new DomainError("invalid-argument", messageOf(error), { cause: error });
-  }
+/** YAML in the plain form that vendors' programs write. @throws DomainError invalid-argument that says what is wrong */
+export function parseCdiSpec(text: string, format: "json" | "yaml"): CdiSpecFile {
+  const parsed = format === "json" ? parseJson(text) : parsePlainYaml(text);
   const problem = specProblem(parsed);
   if (problem !== undefined) throw new DomainError("invalid-argument", problem);
   return parsed as CdiSpecFile;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return parsed;
+  } catch (error) {
+    throw new DomainError("invalid-argument", messageOf(error), { cause: error });
+  }
 }
 
 function specProblem(parsed: unknown): string | undefined {

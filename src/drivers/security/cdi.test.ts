@@ -84,6 +84,14 @@ describe("CDI devices", () => {
     assert.deepEqual((await devices().resolve(["v.com/x=0"])).env, ["FROM=run"]);
   });
 
+  it("can be written as YAML", async () => {
+    await put(
+      "etc/a.yaml",
+      "cdiVersion: 0.6.0\nkind: v.com/x\ndevices:\n- name: '0'\n  containerEdits:\n    env: [FROM=yaml]\n",
+    );
+    assert.deepEqual((await devices().resolve(["v.com/x=0"])).env, ["FROM=yaml"]);
+  });
+
   it("that two files of one directory define cannot be used", async () => {
     await put("run/a.json", spec("v.com/x", "0", "FROM=a"));
     await put("run/b.json", spec("v.com/x", "0", "FROM=b"));

@@ -12,7 +12,7 @@ interface KnownDevice {
 }
 
 /**
- * CDI devices from JSON files. A device of a later directory replaces one of an earlier directory; two in one directory make
+ * CDI devices from JSON and YAML files. A device of a later directory replaces one of an earlier directory; two in one directory make
  * the name unusable, since nobody can say which is meant.
  */
 export class CdiFiles implements Cdi {
@@ -118,15 +118,14 @@ class LoadedFiles {
     });
     for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
       const file = path.join(directory, name);
-      if (name.endsWith(".json")) await this.#readFile(file, directory);
-      else if (/\.ya?ml$/.test(name))
-        this.problems.push({ file, reason: "only JSON is read; write the specification as JSON" });
+      if (name.endsWith(".json")) await this.#readFile(file, directory, "json");
+      else if (/\.ya?ml$/.test(name)) await this.#readFile(file, directory, "yaml");
     }
   }
 
-  async #readFile(file: string, directory: string): Promise<void> {
+  async #readFile(file: string, directory: string, format: "json" | "yaml"): Promise<void> {
     try {
-      this.#addSpec(parseCdiSpec(await readFile(file, "utf8")), file, directory);
+      this.#addSpec(parseCdiSpec(await readFile(file, "utf8"), format), file, directory);
     } catch (error) {
       this.problems.push({ file, reason: messageOf(error) });
     }

@@ -32,6 +32,13 @@ describe("annotations of users", () => {
   });
 });
 
+describe("an annotation with an old and a new name", () => {
+  it("is allowed under both by either", () => {
+    const given = { "devices.crio.io": "/dev/a", "io.kubernetes.cri-o.Devices": "/dev/b" };
+    for (const name of Object.keys(given)) assert.deepEqual(allowedAnnotations(given, [name]), given);
+  });
+});
+
 describe("annotations of a container", () => {
   const inputs = exampleInputs(exampleHostFacts(), {
     policy: { defaultAnnotations: { "example.com/default": "1", "example.com/team": "none" } },

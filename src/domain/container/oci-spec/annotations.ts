@@ -1,5 +1,6 @@
 import {
   criAnnotation,
+  requestAnnotation,
   restrictedAnnotationPrefixes,
   restrictedAnnotationSuffixes,
   stateAnnotation,
@@ -17,8 +18,15 @@ export function allowedAnnotations(
   const isRestricted = (key: string) =>
     restrictedAnnotationSuffixes.some((suffix) => (key.split("/")[0] ?? key).endsWith(suffix)) ||
     prefixes.some((prefix) => key.startsWith(prefix));
-  const isAllowed = (key: string) => allowed.some((prefix) => prefix !== "" && key.startsWith(prefix));
+  const allowedPrefixes = withOtherNames(allowed);
+  const isAllowed = (key: string) => allowedPrefixes.some((prefix) => key.startsWith(prefix));
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => !isRestricted(key) || isAllowed(key)));
+}
+
+/** Who allows an annotation by its old name allows it by the new one, and the other way round. */
+function withOtherNames(allowed: readonly string[]): string[] {
+  const names = Object.values(requestAnnotation).filter((both) => both.some((name) => allowed.includes(name)));
+  return [...allowed.filter((prefix) => prefix !== ""), ...names.flat()];
 }
 
 /** All that users and the kubelet have written on the pod and on the container, which wins. */
