@@ -13,8 +13,9 @@
  * - `stdin.destroy()` says that no more input is wanted: what still arrives is thrown away.
  * - Ending `stdout` or `stderr` is optional and tells the client end-of-file. The server ends what is still open once
  *   the promise settles, waits until the client has taken everything, then sends the status and closes.
- * - `signal` aborts when the client is gone, the session was idle too long, or the server closes. The streams are
- *   destroyed at that moment. The promise should settle soon after; its result is then ignored.
+ * - `signal` aborts when the client is gone, the session was idle too long, or the server closes; never after the promise
+ *   has settled. The streams are destroyed at that moment. The promise should settle soon after; its result is then
+ *   ignored.
  * - A `for await` over `stream` or `stdin` destroys it when the loop is left, and with it, for `stream`, the other half;
  *   `pipeline` keeps the halves apart.
  * - Streams may be destroyed at any time, so they may emit `error`; the server listens, a backend need not.

@@ -44,6 +44,11 @@ export class MuxStream extends Duplex {
     this.on("error", () => {});
   }
 
+  /** The peer gave the stream up, or the connection is gone; not set by a `destroy` on this side. */
+  get wasReset(): boolean {
+    return this.#wasReset;
+  }
+
   /** Input from the connection. What arrives after the end, or after `destroy`, is dropped. */
   receive(chunk: Buffer): void {
     if (this.#inputEnded || this.#discardsInput || this.destroyed) return;
@@ -57,8 +62,9 @@ export class MuxStream extends Duplex {
     this.push(null);
   }
 
-  /** The peer gave the stream up, or the connection is gone: nothing is sent for it any more. */
+  /** Gives the stream up for the peer: nothing is sent for it any more. */
   receiveReset(reason: Error): void {
+    if (this.destroyed) return;
     this.#wasReset = true;
     this.destroy(reason);
   }

@@ -56,12 +56,17 @@ export function openSessions(
   function spdySession(request: StreamingRequest, protocol: string, transport: Duplex): StreamingSession {
     return request.verb === "portforward"
       ? portForwardOverSpdy(transport, portForward(request, backend, logger), options)
-      : remoteCommandOverSpdy(transport, protocol, remoteCommand(request, backend), options);
+      : remoteCommandOverSpdy(transport, protocol, remoteCommand(request, backend, logger), options);
   }
 
   function webSocketSession(request: StreamingRequest, protocol: string, socket: WebSocket): StreamingSession {
     if (request.verb !== "portforward")
-      return remoteCommandOverWebSocket(socket, protocol, remoteCommand(request, backend), options.idleTimeoutMs);
+      return remoteCommandOverWebSocket(
+        socket,
+        protocol,
+        remoteCommand(request, backend, logger),
+        options.idleTimeoutMs,
+      );
     const forward = portForward(request, backend, logger);
     return protocol === tunnelProtocol
       ? portForwardOverSpdy(createWebSocketStream(socket), forward, options)
@@ -72,18 +77,21 @@ export function openSessions(
 function remoteCommand(
   { verb, request }: Exclude<StreamingRequest, { verb: "portforward" }>,
   backend: StreamingBackend,
+  logger: Logger,
 ): RemoteCommand {
+  const onFailure = (error: unknown) =>
+    logger.info(`${verb} session failed`, { containerId: request.containerId, error: messageOf(error) });
   if (verb === "exec") {
     const doing = "error executing command in container";
     const run: RemoteCommand["run"] = async (streams, signal) =>
       outcomeOfExitCode((await backend.exec(request, streams, signal)).exitCode);
-    return { request, doing, run };
+    return { request, doing, run, onFailure };
   }
   const run: RemoteCommand["run"] = async (streams, signal) => {
     await backend.attach(request, streams, signal);
     return { kind: "success" };
   };
-  return { request, doing: "error attaching to container", run };
+  return { request, doing: "error attaching to container", run, onFailure };
 }
 
 function portForward(

@@ -65,6 +65,7 @@ class WorkerStreamingServer implements StreamingServer {
     });
     try {
       const bound = (await rpc.call("listen", undefined)) as { host: string; port: number };
+      if (this.#closing.signal.aborted) throw new DomainError("cancelled", "the streaming server was closed");
       this.#data = { ...this.#data, options: { ...this.#data.options, port: bound.port } };
       this.#worker = worker;
       this.#rpc = rpc;

@@ -76,6 +76,14 @@ describe("a client that is slow or gone", () => {
     assert.match(streaming.backend.abortReasons[0] ?? "", /client closed the connection/);
   });
 
+  test("a backend that is done hears nothing of the end of the connection", async () => {
+    const { client, stream } = await streaming.exec("exit 0");
+    assert.equal(await text(stream("stdout")), "to stdout");
+    client.transport.destroy();
+    await streaming.idle();
+    assert.deepEqual(streaming.backend.abortReasons, []);
+  });
+
   test("an idle session is ended", async () => {
     await streaming.start({ idleTimeoutMs: 100 });
     const { client } = await streaming.exec("hang");
@@ -164,7 +172,7 @@ describe("TLS", { skip: findProgram("openssl") === undefined && "needs openssl" 
 
   test("says which file is missing", async () => {
     const tls: TlsFiles = { certPath: "/nowhere/cert.pem", keyPath: "/nowhere/key.pem", minVersion: "TLSv1.3" };
-    await assert.rejects(streaming.start({ tls }), { kind: "invalid-argument", message: /\/nowhere\/cert\.pem/ });
+    await assert.rejects(streaming.start({ tls }), { kind: "invalid-argument", message: /\/nowhere\/(cert|key)\.pem/ });
   });
 });
 

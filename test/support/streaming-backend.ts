@@ -94,7 +94,11 @@ export class FakeStreamingBackend implements StreamingBackend {
   /** Echoes, except on the three ports that misbehave. */
   async portForward(_request: PortForwardRequest, port: number, stream: Duplex, signal: AbortSignal): Promise<void> {
     await this.#account(signal, async () => {
-      if (port === refusingPort) throw new DomainError("unavailable", "connection refused");
+      if (port === refusingPort) {
+        // What pipeline() does when its other stream fails.
+        stream.destroy();
+        throw new DomainError("unavailable", "connection refused");
+      }
       if (port === breakingPort) {
         await once(stream, "data");
         throw new DomainError("aborted", "connection reset by peer");

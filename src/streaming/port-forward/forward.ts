@@ -16,29 +16,36 @@ export interface PortForward {
  * connections too, so then only this data stream is reset. Never rejects.
  */
 export async function forwardOne(forward: PortForward, port: number, data: MuxStream, error: MuxStream): Promise<void> {
-  const { request, backend } = forward;
-  const gone = new AbortController();
-  const onClose = () => {
-    if (data.readableEnded && data.writableFinished) return;
-    gone.abort(data.errored ?? new DomainError("cancelled", "the stream was closed"));
-    // The client waits for the end of the error stream before it forgets the connection.
-    void error.endOutput();
-  };
-  data.once("close", onClose);
   error.discardInput();
+  // The client waits for the end of the error stream before it forgets the connection, however long the backend takes.
+  data.once("close", () => void (data.wasReset && error.endOutput()));
   try {
-    await backend.portForward(request, port, data, gone.signal);
+    await untilReset(data, (signal) => forward.backend.portForward(forward.request, port, data, signal));
     await data.endOutput();
   } catch (failure) {
-    if (!gone.signal.aborted) {
+    if (!data.wasReset) {
       forward.onFailure(port, failure);
       const isBroken = failure instanceof DomainError && failure.kind === "aborted";
-      if (!isBroken && !error.destroyed) error.write(failureText(request, port, failure));
+      if (!isBroken && !error.destroyed) error.write(failureText(forward.request, port, failure));
     }
   } finally {
-    data.off("close", onClose);
     await error.endOutput();
     data.destroy();
+  }
+}
+
+/** Runs `work` with a signal that aborts when the client gives `data` up, and not after `work` has settled. */
+async function untilReset(data: MuxStream, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const gone = new AbortController();
+  const onClose = () => {
+    if (data.wasReset) gone.abort(data.errored);
+  };
+  data.once("close", onClose);
+  if (data.closed) onClose();
+  try {
+    await work(gone.signal);
+  } finally {
+    data.off("close", onClose);
   }
 }
 

@@ -73,6 +73,7 @@ async function serve(
   const missing = await waitForStreams(connection.signal, opened, expected, complete, limits.streamCreationTimeoutMs);
   const error = opened.get("error");
   if (missing !== undefined || error === undefined) {
+    if (!connection.signal.aborted) command.onFailure(missing);
     const outcome = outcomeOfError(command.doing, missing ?? "no error stream");
     error?.end(renderOutcome(outcome, jsonStatus));
     await connection.finish();

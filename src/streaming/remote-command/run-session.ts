@@ -29,6 +29,8 @@ export interface RemoteCommand {
   /** For the message of a failure: "error executing command in container". */
   readonly doing: string;
   run(streams: SessionStreams, signal: AbortSignal): Promise<Outcome>;
+  /** Told of sessions that failed while the client was there. */
+  onFailure(error: unknown): void;
 }
 
 /**
@@ -43,12 +45,20 @@ export async function runSession(channels: RemoteCommandChannels, command: Remot
   error.discardInput();
   stdout?.discardInput();
   stderr?.discardInput();
+  // A signal of its own, because the connection's aborts after every session, when the process ids that a listener
+  // may want to kill belong to others already.
+  const running = new AbortController();
+  const onGone = () => running.abort(signal.reason);
+  signal.addEventListener("abort", onGone);
+  if (signal.aborted) onGone();
   let outcome: Outcome;
   try {
-    outcome = await command.run({ stdin, stdout, stderr, resize: sizes }, signal);
+    outcome = await command.run({ stdin, stdout, stderr, resize: sizes }, running.signal);
   } catch (failure) {
+    if (!signal.aborted) command.onFailure(failure);
     outcome = outcomeOfError(command.doing, failure);
   } finally {
+    signal.removeEventListener("abort", onGone);
     sizes.close();
   }
   stdin?.discardInput();
