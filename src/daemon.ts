@@ -1,5 +1,9 @@
 import type { Config } from "#config/index.ts";
-import { DomainError } from "#errors/domain-error.ts";
+import { pathsOf } from "#config/index.ts";
+import { createCriServer } from "#cri/server.ts";
+import { buildDomain } from "./daemon/domain.ts";
+import { buildDrivers } from "./daemon/drivers.ts";
+import { adoptOrphans } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 
 /** A running daemon. */
@@ -17,7 +21,40 @@ export interface DaemonInput {
   reload: () => Promise<void>;
 }
 
-/** Builds the drivers and the domain and serves the CRI. Resolves once the socket answers. */
-export async function startDaemon({ config }: DaemonInput): Promise<Daemon> {
-  throw new DomainError("unimplemented", `nothing serves ${config.api.listen} yet`);
+/**
+ * Builds the drivers and the domain, brings back what an earlier daemon left, and serves the CRI. Resolves once the socket
+ * answers and lists are true; cleaning up after ended pods goes on behind it.
+ */
+export async function startDaemon({ config, logger }: DaemonInput): Promise<Daemon> {
+  let current = config;
+  adoptOrphans();
+  await using undo = new AsyncDisposableStack();
+  const paths = pathsOf(config);
+  const drivers = await buildDrivers(() => current, paths, logger, undo);
+  const domain = buildDomain(() => current, paths, drivers, logger, undo);
+  await domain.images.load();
+  const afterwards = await domain.recover();
+
+  const server = createCriServer({
+    runtime: domain.runtime,
+    socketPath: paths.socket,
+    logger,
+    maxReceiveBytes: config.api.grpcMaxRecvMsgSizeBytes,
+    maxSendBytes: config.api.grpcMaxSendMsgSizeBytes,
+  });
+  await server.listen();
+  undo.defer(() => server.close(current.berth.shutdownTimeoutMs));
+  const cleaning = afterwards().catch((error: unknown) =>
+    logger.error("cleaning up after an earlier daemon failed", { error }),
+  );
+  undo.defer(() => cleaning);
+  logger.info("serving the CRI", { socket: paths.socket });
+  const owned = undo.move();
+  return {
+    shutdown: () => owned.disposeAsync(),
+    async reload(next) {
+      current = next;
+      await drivers.registry.reload();
+    },
+  };
 }

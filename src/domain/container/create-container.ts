@@ -2,6 +2,7 @@ import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
@@ -40,7 +41,7 @@ export async function createContainer(
   for (const warning of built.warnings) drivers.logger.debug(warning, { container: draft.id });
 
   await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
-  const bundle = await drivers.bundles.create(draft.id, { [processFile]: JSON.stringify(built.spec.process) });
+  const bundle = await drivers.bundles.create(draft.id, { [processFile]: encodeOci(built.spec.process) });
   undo.defer(() => drivers.bundles.remove(draft.id));
   await provideUserFiles(drivers, draft.id, inputs, built);
   if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
@@ -126,7 +127,7 @@ async function runCreate(
 ): Promise<Container> {
   const runtime = drivers.runtimes.get(sandbox.runtimeHandler);
   const { request, id } = draft;
-  await drivers.bundles.create(id, { "config.json": JSON.stringify(built.spec) });
+  await drivers.bundles.create(id, { "config.json": encodeOci(built.spec) });
   undo.defer(() => drivers.cgroups.removeMonitorGroup(sandbox.cgroupParent, id));
   undo.defer(() => drivers.monitor.forget(id));
   undo.defer(() => runtime.delete(id, { force: true }));

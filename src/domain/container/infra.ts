@@ -3,6 +3,7 @@ import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { providedMounts, sandboxFacts } from "./container-inputs.ts";
+import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
 /**
@@ -29,7 +30,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         seccompText: undefined,
       },
     });
-    return JSON.stringify(spec);
+    return encodeOci(spec);
   }
 
   return {

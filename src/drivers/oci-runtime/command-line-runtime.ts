@@ -5,6 +5,7 @@ import { killTree } from "#kernel/process-tree.ts";
 import { exitCodeOf, run, spawn } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
 import type { OciFeatures, OciProcess } from "#spec/oci-runtime.ts";
+import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { lastWords } from "./last-words.ts";
 import type { OciRuntime, RuntimeExecResult, RuntimeState } from "./index.ts";
 
@@ -129,7 +130,7 @@ async function execToEnd(
   { timeoutMs, maxOutputBytes }: { timeoutMs?: number; maxOutputBytes: number },
 ): Promise<RuntimeExecResult> {
   // The runtime reads its process document from a memory file: nothing to sweep after a crash.
-  using document = memoryFile(JSON.stringify(process));
+  using document = memoryFile(encodeOci(process));
   const [stdout, stderr] = [new BoundedPipe(maxOutputBytes), new BoundedPipe(maxOutputBytes)];
   let timedOut = false;
   let timer: NodeJS.Timeout | undefined;

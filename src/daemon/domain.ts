@@ -1,0 +1,163 @@
+import path from "node:path";
+import type { Config, Paths } from "#config/index.ts";
+import { ContainerExits } from "#domain/container/container-exits.ts";
+import type { ContainerDrivers, ContainerSettings } from "#domain/container/container-drivers.ts";
+import { ContainerStore } from "#domain/container/container-store.ts";
+import { infraRunner } from "#domain/container/infra.ts";
+import { ContainerStops } from "#domain/container/stop-container.ts";
+import { ImageService } from "#domain/image/image-service.ts";
+import { ContainerService } from "#domain/pod/container-service.ts";
+import { nodeService } from "#domain/pod/node-service.ts";
+import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
+import { PodService } from "#domain/pod/pod-service.ts";
+import { recover } from "#domain/pod/recover.ts";
+import type { Afterwards } from "#domain/pod/recover.ts";
+import type { HandlerFeatures, Runtime } from "#domain/runtime.ts";
+import type { SandboxDrivers, SandboxSettings } from "#domain/sandbox/sandbox-drivers.ts";
+import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
+import { containerLogs } from "#drivers/rootfs/container-logs.ts";
+import { rootfsAccess } from "#drivers/rootfs/rootfs-access.ts";
+import { berthVersion } from "#lib/berth-version.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { Drivers } from "./drivers.ts";
+import { specPolicies } from "./spec-policy.ts";
+
+export interface Domain {
+  runtime: Runtime;
+  images: ImageService;
+  recover(): Promise<Afterwards>;
+}
+
+/** Hands the drivers to the domain. */
+export function buildDomain(
+  config: () => Config,
+  paths: Paths,
+  drivers: Drivers,
+  logger: Logger,
+  undo: AsyncDisposableStack,
+): Domain {
+  const sandboxStore = new SandboxStore(drivers.sandboxRecords);
+  const containerStore = new ContainerStore(drivers.containerRecords);
+  const images = new ImageService({
+    registry: drivers.registry,
+    storage: drivers.storage,
+    settings: {
+      maxParallelLayerDownloads: config().berth.maxParallelLayerDownloads,
+      platform: platformOf(config().berth.imagePlatform),
+    },
+    pinnedPatterns: () => [config().image.pauseImage, ...config().image.pinnedImages],
+    usersOf: (imageId) =>
+      containerStore.index
+        .all()
+        .filter((container) => container.imageId === imageId)
+        .map(({ id }) => id),
+    logger,
+  });
+  undo.defer(() => images.close());
+
+  const container: ContainerDrivers = {
+    ...drivers,
+    runtimes: drivers.handlers.runtimes,
+    store: containerStore,
+    sandboxes: sandboxStore,
+    images,
+    rootfs: rootfsAccess,
+    logs: containerLogs,
+    settings: containerSettings(config, paths, drivers),
+    publish() {},
+    logger,
+  };
+  const sandbox: SandboxDrivers = {
+    ...drivers,
+    store: sandboxStore,
+    infra: infraRunner(container),
+    selinuxLevels: drivers.security.selinux,
+    settings: sandboxSettings(config, drivers),
+    logger,
+  };
+  const exits = new ContainerExits(container);
+  undo.defer(() => exits.close());
+  const pod: PodDrivers = {
+    sandbox,
+    container,
+    exits,
+    stops: new ContainerStops(container, exits),
+    publishSandbox() {},
+    logger,
+  };
+  return {
+    images,
+    runtime: {
+      sandboxes: new PodService(pod),
+      containers: new ContainerService(pod),
+      images,
+      node: buildNode(config, drivers, logger),
+    },
+    recover: () => recover(pod, { sandboxes: drivers.sandboxRecords, containers: drivers.containerRecords }),
+  };
+}
+
+function platformOf(text: string) {
+  const [os = "", architecture = "", variant] = text.split("/");
+  return text === "" ? undefined : { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+function sandboxSettings(config: () => Config, drivers: Drivers): SandboxSettings {
+  const { runtime } = config();
+  return {
+    bootId: drivers.bootId,
+    nodeName: drivers.nodeName,
+    defaultHandler: drivers.handlers.runtimes.defaultHandler,
+    checkHandler: (handler) => void drivers.handlers.runtimes.get(handler),
+    defaultSysctls: Object.fromEntries(
+      runtime.defaultSysctls.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
+    ),
+    cgroupManager: runtime.cgroupManager,
+    networkReadyTimeoutMs: 5000,
+    hostPortsEnabled: !runtime.disableHostportMapping,
+    selinuxEnabled: drivers.security.facts.selinux.enabled,
+  };
+}
+
+function containerSettings(config: () => Config, paths: Paths, drivers: Drivers): ContainerSettings {
+  const { runtime, image } = config();
+  const { handlers } = drivers;
+  return {
+    bootId: drivers.bootId,
+    systemdCgroup: runtime.cgroupManager === "systemd",
+    noPivot: runtime.noPivot,
+    createTimeoutMs:
+      Math.max(30, handlers.settings(handlers.runtimes.defaultHandler).containerCreateTimeoutSeconds) * 1000,
+    defaultLogDirectory: paths.podLogs,
+    pauseImage: image.pauseImage,
+    pauseCommand: image.pauseCommand === "" ? [] : image.pauseCommand.split(/\s+/),
+    infraCpuset: runtime.infraCtrCpuset,
+    dropInfra: runtime.dropInfraCtr,
+    specPolicy: specPolicies(config, paths, handlers, drivers.security),
+    isSandboxed(handler) {
+      const settings = handlers.settings(handler);
+      return settings.runtimeType === "vm" || /^(runsc|kata)/.test(path.basename(handlers.runtimes.get(handler).path));
+    },
+    hooks: undefined,
+  };
+}
+
+function buildNode(config: () => Config, drivers: Drivers, logger: Logger) {
+  const { runtimes } = drivers.handlers;
+  return nodeService({
+    name: "cri-o",
+    version: berthVersion,
+    cgroupDriver: config().runtime.cgroupManager,
+    network: drivers.network,
+    handlers: () =>
+      ["", ...runtimes.handlers].map((name): HandlerFeatures => ({
+        name,
+        recursiveReadOnlyMounts: false,
+        userNamespaces: false,
+      })),
+    verbose: () => ({
+      config: JSON.stringify({ sandboxImage: config().image.pauseImage, defaultRuntime: runtimes.defaultHandler }),
+    }),
+    logger,
+  });
+}

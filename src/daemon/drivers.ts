@@ -1,0 +1,186 @@
+import { hostname } from "node:os";
+import type { Config, Paths } from "#config/index.ts";
+import type { Container } from "#domain/container/container.ts";
+import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { createNetwork } from "#drivers/cni/cni-network.ts";
+import type { Network } from "#drivers/cni/index.ts";
+import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
+import type { Cgroups } from "#drivers/cgroup/index.ts";
+import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
+import { createHostPorts } from "#drivers/hostport/host-ports.ts";
+import type { HostPorts } from "#drivers/hostport/index.ts";
+import { createConmon } from "#drivers/monitor/conmon.ts";
+import type { Monitor } from "#drivers/monitor/index.ts";
+import type { Namespaces } from "#drivers/namespaces/index.ts";
+import { pinnedNamespaces } from "#drivers/namespaces/pinned-namespaces.ts";
+import { hostProcesses } from "#drivers/processes/host-processes.ts";
+import type { Processes } from "#drivers/processes/index.ts";
+import type { Records } from "#drivers/records/index.ts";
+import { jsonRecords } from "#drivers/records/json-records.ts";
+import { createRegistryClient } from "#drivers/registry/client.ts";
+import type { RegistryClient } from "#drivers/registry/index.ts";
+import { bundlesIn } from "#drivers/rootfs/bundles.ts";
+import type { Bundles } from "#drivers/rootfs/index.ts";
+import { sandboxDirectories } from "#drivers/sandbox-files/sandbox-directory.ts";
+import type { SandboxFileStore } from "#drivers/sandbox-files/index.ts";
+import { createSecurity } from "#drivers/security/create-security.ts";
+import type { Security } from "#drivers/security/index.ts";
+import { createStorage } from "#drivers/storage/disk-storage.ts";
+import type { Storage } from "#drivers/storage/index.ts";
+import { DomainError } from "#errors/domain-error.ts";
+import { KernelThread } from "#kernel/kernel-thread.ts";
+import { bootId } from "#kernel/process-identity.ts";
+import { run } from "#kernel/spawn.ts";
+import type { Logger } from "#observability/logger.ts";
+import { stat } from "node:fs/promises";
+import { findHandlers } from "./runtime-handlers.ts";
+import type { Handlers } from "./runtime-handlers.ts";
+
+/** Everything outside of the process, each behind its contract. */
+export interface Drivers {
+  thread: KernelThread;
+  handlers: Handlers;
+  monitor: Monitor;
+  processes: Processes;
+  cgroups: Cgroups;
+  namespaces: Namespaces;
+  files: SandboxFileStore;
+  network: Network;
+  hostPorts: HostPorts;
+  security: Security;
+  storage: Storage;
+  registry: RegistryClient;
+  bundles: Bundles;
+  sandboxRecords: Records<Sandbox>;
+  containerRecords: Records<Container>;
+  bootId: string;
+  nodeName: string;
+}
+
+/**
+ * Builds the drivers; `undo` closes them in reverse order.
+ * @throws DomainError failed-precondition when the node lacks something that the configuration asks for
+ */
+export async function buildDrivers(
+  config: () => Config,
+  paths: Paths,
+  logger: Logger,
+  undo: AsyncDisposableStack,
+): Promise<Drivers> {
+  const { berth, runtime, crio } = config();
+  const handlers = findHandlers(config(), logger);
+  const thread = new KernelThread();
+  undo.defer(() => thread.close());
+  const [monitor, network, security, storage, registry, cgroups] = await Promise.all([
+    createConmon(
+      {
+        path: handlers.monitorPath,
+        exitsDirectory: paths.exits,
+        attachDirectory: paths.attachSockets,
+        env: handlers.env,
+        logSizeMaxBytes: runtime.logSizeMaxBytes > 0 ? runtime.logSizeMaxBytes : undefined,
+        noSyncLog: handlers.settings(handlers.runtimes.defaultHandler).noSyncLog,
+      },
+      logger,
+    ),
+    buildNetwork(config(), paths, logger),
+    createSecurity(
+      {
+        selinux: runtime.selinux,
+        cdiSpecDirs: runtime.cdiSpecDirs,
+        bindMountPrefix: runtime.bindMountPrefix,
+        absentMountSourcesToReject: runtime.absentMountSourcesToReject,
+      },
+      { run, logger },
+    ),
+    createStorage(
+      {
+        imageRoot: paths.imageRoot,
+        containerRoot: paths.containerLayers,
+        runRoot: paths.rootfsMounts,
+        limits: { maxUnpackedBytes: berth.maxUnpackedLayerBytes },
+        workers: berth.maxParallelUnpacks,
+        retries: berth.pullRetries,
+      },
+      logger,
+    ),
+    createRegistryClient(registryOptions(config()), logger),
+    buildCgroups(config(), handlers),
+  ]);
+  undo.defer(() => monitor.close());
+  undo.defer(() => network.close());
+  undo.defer(() => storage.close());
+  undo.defer(() => registry.close());
+  return {
+    thread,
+    handlers,
+    monitor,
+    network,
+    security,
+    storage,
+    registry,
+    cgroups,
+    processes: hostProcesses(thread),
+    namespaces: pinnedNamespaces(paths.namespaces, thread),
+    files: sandboxDirectories(paths.sandboxRun, { hostResolvConf: "/etc/resolv.conf" }),
+    hostPorts: createHostPorts({ run, logger }),
+    bundles: bundlesIn(paths.bundles),
+    sandboxRecords: jsonRecords(paths.sandboxRecords, parseRecord<Sandbox>),
+    containerRecords: jsonRecords(paths.containerRecords, parseRecord<Container>),
+    bootId: bootId(),
+    nodeName: hostname() || crio.root,
+  };
+}
+
+function buildNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {
+  const { networkDir, pluginDirs, pluginDir, cniDefaultNetwork, cniStatusGracePeriodMs } = config.network;
+  return createNetwork(
+    {
+      networkDir,
+      pluginDirs: pluginDir === "" ? pluginDirs : [pluginDir, ...pluginDirs],
+      cniDefaultNetwork,
+      cacheDir: paths.cniCache,
+      statusGracePeriodMs: cniStatusGracePeriodMs,
+    },
+    { run, logger },
+  );
+}
+
+function registryOptions(config: Config) {
+  const { berth, image } = config;
+  return {
+    registriesConfFile: berth.registriesConf,
+    registriesConfDirs: [berth.registriesConfDir],
+    certsDirs: berth.registryCertsDirs,
+    insecureRegistries: image.insecureRegistries,
+    shortNameMode: image.shortNameMode,
+    connectTimeoutMs: berth.registryTimeoutMs,
+    stallTimeoutMs: berth.registryTimeoutMs,
+    ...(image.globalAuthFile === "" ? {} : { globalAuthFile: image.globalAuthFile }),
+  };
+}
+
+async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
+  if (config.runtime.cgroupManager === "cgroupfs") {
+    const { monitorCgroup } = handlers.settings(handlers.runtimes.defaultHandler);
+    return cgroupfsCgroups({ monitorCgroup });
+  }
+  const isSystemd = await stat("/run/systemd/system").then(
+    () => true,
+    () => false,
+  );
+  if (isSystemd) return systemdCgroups();
+  throw new DomainError(
+    "failed-precondition",
+    'cgroup_manager = "systemd", but systemd does not run on this machine; set it to "cgroupfs", here and for the kubelet',
+  );
+}
+
+/** Records carry their version, so that a later berth knows what it reads. */
+function parseRecord<T extends { version: 1; id: string }>(value: unknown): T {
+  const record = value as Partial<T> | null;
+  if (typeof record !== "object" || record === null || typeof record.id !== "string")
+    throw new Error("it is no record");
+  if (record.version !== 1) throw new Error(`its version is ${String(record.version)}, this berth reads version 1`);
+  return record as T;
+}

@@ -1,0 +1,133 @@
+import { DomainError } from "#errors/domain-error.ts";
+import { containerName, isLive } from "#domain/container/container.ts";
+import type { Container } from "#domain/container/container.ts";
+import { createContainer } from "#domain/container/create-container.ts";
+import { execSync } from "#domain/container/exec-sync.ts";
+import type { ContainerRequest } from "#domain/container/request.ts";
+import { startContainer } from "#domain/container/start-container.ts";
+import { updateContainerResources } from "#domain/container/update-container.ts";
+import type { Containers, EntityFilter, ExecResult } from "#domain/runtime.ts";
+import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import { SingleFlight } from "#lib/single-flight.ts";
+import { removeOne } from "./end-pod.ts";
+import { fitsFilter } from "./filter.ts";
+import type { PodDrivers } from "./pod-drivers.ts";
+
+/** CRI states by ours. */
+const criState = {
+  creating: "unknown",
+  created: "created",
+  running: "running",
+  exited: "exited",
+  removing: "exited",
+} as const;
+
+/** Containers as the edges see them. Starting and removing one container exclude each other; stopping waits for nobody. */
+export class ContainerService implements Containers {
+  readonly #drivers: PodDrivers;
+  readonly #creations = new SingleFlight<string, string>();
+  readonly #locks = new KeyedMutex<string>();
+
+  constructor(drivers: PodDrivers) {
+    this.#drivers = drivers;
+  }
+
+  create(sandboxId: string, request: ContainerRequest, _sandboxRequest: SandboxRequest | undefined): Promise<string> {
+    const sandbox = this.#drivers.sandbox.store.index.get(sandboxId);
+    const name = containerName(sandbox.id, request);
+    return this.#creations.run(name, async () => {
+      const existing = this.#index.named(name);
+      if (existing !== undefined) return this.#repeated(existing);
+      const container = await createContainer(this.#drivers.container, sandbox, request);
+      this.#drivers.exits.watch(container);
+      this.#drivers.container.publish("created", container);
+      return container.id;
+    });
+  }
+
+  /** The kubelet's retry of a call that succeeded gets what that call made. */
+  #repeated(existing: Container): string {
+    if (existing.state.kind === "created") return existing.id;
+    throw new DomainError(
+      "already-exists",
+      `container ${existing.request.metadata.name} attempt ${existing.request.metadata.attempt} of sandbox ${existing.sandboxId} exists as ${existing.id}, which is ${existing.state.kind}`,
+    );
+  }
+
+  async start(id: string): Promise<void> {
+    const found = this.get(id);
+    await this.#locks.run(found.id, () =>
+      startContainer(this.#drivers.container, this.#drivers.exits, this.get(found.id)),
+    );
+  }
+
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    const container = this.#index.find(id);
+    if (container === undefined) return;
+    await this.#drivers.stops.stop(container, Math.max(0, graceSeconds) * 1000);
+  }
+
+  async remove(id: string): Promise<void> {
+    const found = this.#index.find(id);
+    if (found === undefined) return;
+    await this.#locks.run(found.id, async () => {
+      const container = this.#index.current(found.id);
+      if (container !== undefined) await removeOne(this.#drivers, container);
+    });
+  }
+
+  get(id: string): Container {
+    const container = this.#index.get(id);
+    if (container.state.kind === "creating") throw new DomainError("not-found", `container ${id} is not made yet`);
+    return container;
+  }
+
+  list(
+    filter: EntityFilter & { sandboxId?: string; state?: "created" | "running" | "exited" | "unknown" },
+  ): Container[] {
+    const { sandboxId } = filter;
+    return this.#index.all().filter((container) => {
+      if (container.state.kind === "creating") return false;
+      if (sandboxId !== undefined && !container.sandboxId.startsWith(sandboxId)) return false;
+      if (filter.state !== undefined && criState[container.state.kind] !== filter.state) return false;
+      return fitsFilter(container, filter);
+    });
+  }
+
+  async verbose(container: Container): Promise<Record<string, string>> {
+    const spec = await this.#drivers.container.bundles.readFile(container.id, "config.json").catch(() => "null");
+    const info = {
+      sandboxID: container.sandboxId,
+      pid: isLive(container) ? (container.process?.pid ?? 0) : 0,
+      privileged: container.privileged,
+      runtimeHandler: container.runtimeHandler,
+      runtimeSpec: JSON.parse(spec) as unknown,
+    };
+    return { info: JSON.stringify(info) };
+  }
+
+  async updateResources(id: string, resources: LinuxResources): Promise<void> {
+    await updateContainerResources(this.#drivers.container, this.get(id), resources);
+  }
+
+  async reopenLog(id: string): Promise<void> {
+    const container = this.get(id);
+    if (container.state.kind !== "running") {
+      throw new DomainError(
+        "failed-precondition",
+        `container ${id} is ${container.state.kind}: only the log of a running one can be reopened`,
+      );
+    }
+    const { monitor, bundles } = this.#drivers.container;
+    await monitor.reopenLog(container.id, bundles.path(container.id), container.logPath);
+  }
+
+  execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
+    return execSync(this.#drivers.container, this.get(id), command, timeoutSeconds);
+  }
+
+  get #index() {
+    return this.#drivers.container.store.index;
+  }
+}

@@ -1,0 +1,113 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { EntityFilter, Sandboxes } from "#domain/runtime.ts";
+import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts";
+import { runSandbox } from "#domain/sandbox/run-sandbox.ts";
+import { isReady, sandboxName } from "#domain/sandbox/sandbox.ts";
+import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { SingleFlight } from "#lib/single-flight.ts";
+import { defaultPodGraceMs, removePod, stopPod } from "./end-pod.ts";
+import { fitsFilter } from "./filter.ts";
+import type { PodDrivers } from "./pod-drivers.ts";
+
+/** Time that is kept of a StopPodSandbox deadline for what comes after the containers. */
+const reservedMs = 1000;
+
+/** Pod sandboxes as the edges see them: equal requests are joined, one pod is ended by one caller at a time. */
+export class PodService implements Sandboxes {
+  readonly #drivers: PodDrivers;
+  readonly #runs = new SingleFlight<string, string>();
+  readonly #stops = new SingleFlight<string, Sandbox>();
+  readonly #removals = new SingleFlight<string, void>();
+
+  constructor(drivers: PodDrivers) {
+    this.#drivers = drivers;
+  }
+
+  run(request: SandboxRequest, runtimeHandler: string): Promise<string> {
+    const name = sandboxName(request);
+    return this.#runs.run(name, async () => {
+      const existing = this.#index.named(name);
+      if (existing !== undefined) return this.#repeated(existing);
+      const sandbox = await runSandbox(this.#drivers.sandbox, request, runtimeHandler);
+      this.#drivers.publishSandbox("created", sandbox);
+      this.#drivers.publishSandbox("started", sandbox);
+      return sandbox.id;
+    });
+  }
+
+  /** The kubelet's retry of a call that succeeded gets what that call made. */
+  #repeated(existing: Sandbox): string {
+    if (isReady(existing)) return existing.id;
+    throw new DomainError(
+      "already-exists",
+      `pod ${existing.request.metadata.namespace}/${existing.request.metadata.name} attempt ${existing.request.metadata.attempt} exists as sandbox ${existing.id}, which is ${existing.state.kind}; remove it first`,
+    );
+  }
+
+  async stop(id: string, deadlineMs: number | undefined): Promise<void> {
+    const sandbox = this.#index.find(id);
+    if (sandbox === undefined || sandbox.state.kind === "removing") return;
+    const graceMs = deadlineMs === undefined ? defaultPodGraceMs : Math.max(0, deadlineMs - Date.now() - reservedMs);
+    await this.#stops.run(sandbox.id, () => stopPod(this.#drivers, this.#current(sandbox), graceMs));
+  }
+
+  async remove(id: string): Promise<void> {
+    const sandbox = this.#index.find(id);
+    if (sandbox === undefined) return;
+    await this.#removals.run(sandbox.id, async () => {
+      // A stop that is under way keeps its grace; what it leaves is removed afterwards.
+      if (this.#stops.has(sandbox.id)) await this.#stops.run(sandbox.id, () => Promise.resolve(sandbox));
+      if (this.#index.current(sandbox.id) !== undefined) await removePod(this.#drivers, this.#current(sandbox));
+    });
+  }
+
+  get(id: string): Sandbox {
+    const sandbox = this.#index.get(id);
+    if (sandbox.state.kind === "creating") throw new DomainError("not-found", `pod sandbox ${id} is not made yet`);
+    return sandbox;
+  }
+
+  list(filter: EntityFilter & { state?: "ready" | "not-ready" }): Sandbox[] {
+    return this.#index.all().filter((sandbox) => {
+      if (sandbox.state.kind === "creating") return false;
+      if (filter.state !== undefined && isReady(sandbox) !== (filter.state === "ready")) return false;
+      return fitsFilter(sandbox, filter);
+    });
+  }
+
+  verbose(sandbox: Sandbox): Record<string, string> {
+    const info = {
+      sandboxID: sandbox.id,
+      pid: sandbox.infra?.process.pid ?? 0,
+      runtimeHandler: sandbox.runtimeHandler,
+      state: sandbox.state.kind,
+      namespaces: sandbox.namespaces,
+      files: sandbox.files,
+      cgroupParent: sandbox.cgroupParent,
+      request: sandbox.request,
+    };
+    return { info: JSON.stringify(info) };
+  }
+
+  async updateResources(
+    id: string,
+    overhead: LinuxResources | undefined,
+    resources: LinuxResources | undefined,
+  ): Promise<void> {
+    const sandbox = this.get(id);
+    const linux = {
+      ...sandbox.request.linux,
+      overhead: overhead ?? sandbox.request.linux.overhead,
+      resources: resources ?? sandbox.request.linux.resources,
+    };
+    await this.#drivers.sandbox.store.put({ ...sandbox, request: { ...sandbox.request, linux } });
+  }
+
+  get #index() {
+    return this.#drivers.sandbox.store.index;
+  }
+
+  #current(sandbox: Sandbox): Sandbox {
+    return this.#index.current(sandbox.id) ?? sandbox;
+  }
+}

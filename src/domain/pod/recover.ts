@@ -1,0 +1,156 @@
+import type { CorruptRecord, Records } from "#drivers/records/index.ts";
+import { isLive, withState } from "#domain/container/container.ts";
+import type { Container } from "#domain/container/container.ts";
+import { discardContainer } from "#domain/container/remove-container.ts";
+import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
+import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { nowNs } from "#lib/clock.ts";
+import { removeOne, stopPod } from "./end-pod.ts";
+import type { PodDrivers } from "./pod-drivers.ts";
+
+/** Records of both kinds, as the daemon of before has left them. */
+export interface RecoverySources {
+  sandboxes: Records<Sandbox>;
+  containers: Records<Container>;
+}
+
+/** What is left to do after recovery and may take long; failures are logged. */
+export type Afterwards = () => Promise<void>;
+
+/**
+ * Makes the truth of what an earlier daemon left: records are read, live containers are watched again, ends that nobody saw are recorded,
+ * half-made things are undone. When it resolves, lists are right. What takes long, such as releasing the network of pods that a reboot
+ * ended, is given back to be done while requests are already served.
+ */
+export async function recover(drivers: PodDrivers, sources: RecoverySources): Promise<Afterwards> {
+  const [sandboxes, containers] = await Promise.all([sources.sandboxes.load(), sources.containers.load()]);
+  reportCorrupt(drivers, "pod sandbox", sandboxes.corrupt);
+  reportCorrupt(drivers, "container", containers.corrupt);
+  for (const sandbox of byAge(sandboxes.records)) drivers.sandbox.store.adopt(sandbox);
+  for (const container of byAge(containers.records)) drivers.container.store.adopt(container);
+  for (const { selinuxLevel } of sandboxes.records)
+    if (selinuxLevel !== "") drivers.sandbox.selinuxLevels.reserve(selinuxLevel);
+
+  await Promise.all(containers.records.map((container) => recoverContainer(drivers, container)));
+  const ended = (await Promise.all(sandboxes.records.map((sandbox) => recoverSandbox(drivers, sandbox)))).filter(
+    (one) => one !== undefined,
+  );
+  const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
+  return async () => {
+    await finishPods(drivers, ended);
+    await sweep(drivers, new Set(lost));
+  };
+}
+
+function reportCorrupt(drivers: PodDrivers, noun: string, corrupt: readonly CorruptRecord[]): void {
+  for (const { id, setAsideAt, reason } of corrupt) {
+    drivers.logger.error(`the record of a ${noun} cannot be read and was set aside`, { id, setAsideAt, reason });
+  }
+}
+
+function byAge<T extends { createdAtNs: string }>(entities: readonly T[]): T[] {
+  return entities.toSorted((a, b) => Number(BigInt(a.createdAtNs) - BigInt(b.createdAtNs)));
+}
+
+async function recoverContainer(drivers: PodDrivers, container: Container): Promise<void> {
+  const { container: parts, exits, logger } = drivers;
+  try {
+    if (container.state.kind === "creating") {
+      await discardContainer(parts, container);
+    } else if (container.state.kind === "removing") {
+      await removeOne(drivers, container);
+    } else if (isLive(container)) {
+      if (container.bootId !== parts.settings.bootId) await endedByReboot(drivers, container);
+      else if (container.process !== undefined && parts.processes.isAlive(container.process))
+        await recoverLive(drivers, container);
+      else await exits.settle(container.id);
+    }
+  } catch (error) {
+    logger.error("cannot recover a container", { container: container.id, error });
+  }
+}
+
+/** The daemon may have died between the runtime's `start` and the record of it. */
+async function recoverLive(drivers: PodDrivers, container: Container): Promise<void> {
+  const { store, runtimes } = drivers.container;
+  if (container.state.kind === "created") {
+    const state = await runtimes.get(container.runtimeHandler).state(container.id);
+    if (state?.status === "running")
+      await store.update(container.id, (current) => withState(current, { kind: "running", startedAtNs: nowNs() }));
+  }
+  drivers.exits.watch(store.index.current(container.id) ?? container);
+}
+
+async function endedByReboot(drivers: PodDrivers, container: Container): Promise<void> {
+  const startedAtNs = container.state.kind === "running" ? container.state.startedAtNs : "0";
+  const exit = {
+    exitCode: 255,
+    finishedAtNs: nowNs(),
+    reason: "ContainerStatusUnknown",
+    message: "the machine was rebooted while the container ran",
+  };
+  await drivers.container.store.update(container.id, (current) =>
+    withState(current, { kind: "exited", startedAtNs, exit }),
+  );
+}
+
+/** Gives the sandbox when its network and namespaces are still to be released. */
+async function recoverSandbox(drivers: PodDrivers, sandbox: Sandbox): Promise<Sandbox | undefined> {
+  const { sandbox: parts, logger } = drivers;
+  try {
+    if (sandbox.state.kind === "creating" || sandbox.state.kind === "removing") {
+      await discardSandbox(parts, sandbox);
+      return undefined;
+    }
+    if (sandbox.state.kind === "stopped") return undefined;
+    if (sandbox.state.kind === "ready" && (await isWhole(drivers, sandbox))) return undefined;
+    return await parts.store.transition(sandbox, { kind: "stopping" });
+  } catch (error) {
+    logger.error("cannot recover a pod sandbox", { sandbox: sandbox.id, error });
+    return undefined;
+  }
+}
+
+/** A sandbox is what it was while its namespaces are pinned and its pause process, if it has one, runs. */
+async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> {
+  const { namespaces, settings } = drivers.sandbox;
+  if (sandbox.bootId !== settings.bootId) return false;
+  if (sandbox.infra !== undefined && !drivers.container.processes.isAlive(sandbox.infra.process)) return false;
+  const pins = await Promise.all(Object.values(sandbox.namespaces).map((pin) => namespaces.isPinned(pin)));
+  return pins.every(Boolean);
+}
+
+async function finishPods(drivers: PodDrivers, ended: readonly Sandbox[]): Promise<void> {
+  for (const sandbox of ended) {
+    await stopPod(drivers, drivers.sandbox.store.index.current(sandbox.id) ?? sandbox, 0).catch((error: unknown) =>
+      drivers.logger.warn("a pod that had ended cannot be cleaned up; stopping it again will try again", {
+        sandbox: sandbox.id,
+        error,
+      }),
+    );
+  }
+}
+
+/** Removes what no record claims. Things of a record that was set aside stay, for whoever repairs it. */
+async function sweep(drivers: PodDrivers, lost: ReadonlySet<string>): Promise<void> {
+  const { sandbox, container, logger } = drivers;
+  const sandboxIds = new Set([...sandbox.store.index.all().map(({ id }) => id), ...lost]);
+  const known = (id: string): boolean => sandboxIds.has(id) || container.store.index.current(id) !== undefined;
+  const orphans = async (ids: Promise<string[]>, remove: (id: string) => Promise<void>): Promise<void> => {
+    for (const id of (await ids).filter((one) => !known(one))) {
+      logger.warn("removing what no pod or container claims", { id });
+      await remove(id);
+    }
+  };
+  const steps: [string, () => Promise<void>][] = [
+    ["namespaces", () => orphans(sandbox.namespaces.pinned(), (id) => sandbox.namespaces.unpin(id))],
+    ["sandbox files", () => orphans(sandbox.files.ids(), (id) => sandbox.files.remove(id))],
+    ["bundles", () => orphans(container.bundles.ids(), (id) => container.bundles.remove(id))],
+    ["root file systems", () => orphans(container.storage.rootfsIds(), (id) => container.storage.removeRootfs(id))],
+    ["networks", () => sandbox.network.gc(sandboxIds)],
+    ["host ports", () => sandbox.hostPorts.sweep(sandboxIds)],
+  ];
+  for (const [what, step] of steps) {
+    await step().catch((error: unknown) => logger.warn(`sweeping ${what} failed`, { error }));
+  }
+}
