@@ -102,6 +102,14 @@ function crioConf(
       `plugin_dirs = [${programs.pluginFolders.map(quoted).join(", ")}]`,
     ],
     "crio.nri": ["enable_nri = false"],
+    berth: [
+      `registries_conf = ${quoted(places.registriesFile)}`,
+      `registries_conf_dir = ${below("registries.conf.d")}`,
+      `registry_certs_dirs = [${below("certs.d")}]`,
+      // Failing pulls are tested often; what they wait for is theirs to say.
+      'registry_timeout = "5s"',
+      "pull_retries = 3",
+    ],
   };
   for (const [table, text] of Object.entries(settings.config ?? {})) {
     const lines = text.split("\n").filter(Boolean);

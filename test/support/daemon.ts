@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, type CriClient } from "#cri/client.ts";
@@ -9,7 +9,7 @@ import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { placesIn, writeConfiguration, type DaemonPlaces, type DaemonSettings } from "./daemon-config.ts";
 import { eventually } from "./eventually.ts";
 import { footprintOf, leftBehind, processesOf, type Footprint } from "./footprint.ts";
-import { forceAway } from "./force-away.ts";
+import { endAll, forceAway } from "./force-away.ts";
 import { cniPluginFolder, findProgram } from "./requirements.ts";
 import { freeSubnetPrefix } from "./subnet.ts";
 
@@ -102,6 +102,15 @@ export class TestDaemon implements AsyncDisposable {
     await this.start();
   }
 
+  /** Ends what a reboot would end, and makes the next start believe that the boot was another one. */
+  async pretendReboot(): Promise<void> {
+    if (this.running) throw new Error("a reboot ends the daemon first");
+    await endAll(this.places);
+    const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const file = path.join(this.places.root, "last-start.json");
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll(bootId, randomUUID()));
+  }
+
   signal(name: NodeJS.Signals): void {
     process.kill(this.pid, name);
   }
@@ -179,8 +188,6 @@ export function prepareDaemon(settings: DaemonSettings = {}): TestDaemon {
   });
   return new TestDaemon(places, {
     ...process.env,
-    CONTAINER_REGISTRIES_CONF: places.registriesFile,
-    CONTAINER_REGISTRIES_CONF_DIR: path.join(folder, "registries.conf.d"),
     ...settings.environment,
   });
 }

@@ -10,6 +10,12 @@ import { cgroupHierarchies, cgroupsBelow, mountsBelow, processesOf, type Territo
  * Throws with what could not be taken away.
  */
 export async function forceAway(territory: Territory): Promise<void> {
+  await endAll(territory);
+  rmSync(territory.folder, { recursive: true, force: true });
+}
+
+/** Ends what a reboot would end, and empties the folder that is on a tmpfs; files of the root stay. */
+export async function endAll(territory: Territory): Promise<void> {
   for (const { pid } of processesOf(territory)) tryTo(() => process.kill(pid, "SIGKILL"));
   await eventually("killed processes to end", () => (processesOf(territory).length === 0 ? true : undefined));
   for (const place of mountsBelow(territory.folder).reverse()) {
@@ -22,7 +28,7 @@ export async function forceAway(territory: Territory): Promise<void> {
   const mounts = mountsBelow(territory.folder);
   // Deleting through a mount would delete somebody else's files.
   if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(", ")}`);
-  rmSync(territory.folder, { recursive: true, force: true });
+  rmSync(territory.runroot, { recursive: true, force: true });
 }
 
 function removeCgroups(parent: string): void {
