@@ -4,6 +4,7 @@ import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { sandboxName } from "#domain/sandbox/sandbox.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
+import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
@@ -19,6 +20,7 @@ export async function containerInputs(
   const { security } = drivers;
   const { request } = draft;
   const { privileged, seccomp, apparmor, namespaceOptions } = request.linux.securityContext;
+  const cdiNames = cdiDeviceNames(request);
   const [policy, volumes, devices, hostDevices, seccompText, cdi] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     Promise.all(request.mounts.map((mount) => findVolume(drivers, mount))),
@@ -27,7 +29,7 @@ export async function containerInputs(
     ),
     privileged ? security.hostDevices() : [],
     seccomp.type === "localhost" ? security.readSeccompProfile(seccomp.localhostRef) : undefined,
-    request.cdiDevices.length > 0 ? security.cdi.resolve(request.cdiDevices) : undefined,
+    cdiNames.length > 0 ? security.cdi.resolve(cdiNames) : undefined,
   ]);
   if (apparmor.type === "localhost") await checkApparmor(drivers, apparmor.localhostRef);
   return {
@@ -82,7 +84,8 @@ async function findVolume(drivers: ContainerDrivers, mount: ContainerRequest["mo
   return { request: mount, source };
 }
 
-async function checkApparmor(drivers: ContainerDrivers, profile: string): Promise<void> {
+async function checkApparmor(drivers: ContainerDrivers, reference: string): Promise<void> {
+  const profile = reference.replace(/^localhost\//, "");
   if (!drivers.security.facts.apparmor.enabled) {
     throw new DomainError(
       "failed-precondition",

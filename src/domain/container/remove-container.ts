@@ -11,7 +11,7 @@ export async function removeContainer(
   container: Container,
 ): Promise<void> {
   const removing = await drivers.store.update(container.id, (current) =>
-    withState(current, { kind: "removing", ...ending(current) }),
+    withState(current, { ...ending(current), kind: "removing" }),
   );
   if (removing === undefined) return;
   await exits

@@ -37,7 +37,7 @@ async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promis
 
 async function releaseFiles(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await drivers.files.remove(sandbox.id);
-  if (sandbox.ownsCgroupParent) await drivers.cgroups.removeParent(sandbox.cgroupParent);
+  if (sandbox.madeCgroup !== undefined) await drivers.cgroups.removeParent(sandbox.cgroupParent, sandbox.madeCgroup);
   if (sandbox.selinuxLevel !== "") drivers.selinuxLevels.release(sandbox.selinuxLevel);
 }
 

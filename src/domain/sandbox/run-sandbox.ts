@@ -79,6 +79,7 @@ async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtim
   const id = newId();
   const { cgroupParent } = request.linux;
   checkedCgroupParent(settings.cgroupManager, cgroupParent);
+  const madeCgroup = cgroupParent === "" ? undefined : await drivers.cgroups.missingParent(cgroupParent);
   return {
     version: 1,
     id,
@@ -94,7 +95,7 @@ async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtim
     namespaces: {},
     files: { resolvConf: "", hostname: "" },
     cgroupParent,
-    ownsCgroupParent: cgroupParent !== "" && !(await drivers.cgroups.hasParent(cgroupParent)),
+    ...(madeCgroup === undefined ? {} : { madeCgroup }),
     ips: [],
     selinuxLevel: settings.selinuxEnabled ? drivers.selinuxLevels.allocate() : "",
   };
@@ -140,8 +141,9 @@ async function connect(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDis
 }
 
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
-  if (!sandbox.ownsCgroupParent) return;
-  undo.defer(() => drivers.cgroups.removeParent(sandbox.cgroupParent));
+  const { madeCgroup } = sandbox;
+  if (madeCgroup === undefined) return;
+  undo.defer(() => drivers.cgroups.removeParent(sandbox.cgroupParent, madeCgroup));
   await drivers.cgroups.createParent(sandbox.cgroupParent);
 }
 

@@ -62,8 +62,8 @@ export interface Sandbox {
   readonly files: SandboxFiles;
   /** As the cgroup driver wants it; empty when the driver's default is used. */
   readonly cgroupParent: string;
-  /** True when berth made the parent cgroup and has to remove it. */
-  readonly ownsCgroupParent: boolean;
+  /** The uppermost part of the parent cgroup's path that berth made and has to remove. */
+  readonly madeCgroup?: string;
   /** The primary address first; empty with host network. */
   readonly ips: readonly string[];
   readonly infra?: InfraProcess;

@@ -21,9 +21,14 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     version: hierarchy.version,
     driver: "cgroupfs",
 
-    async hasParent(parent) {
-      const missing = await Promise.all(groupDirectories(hierarchy, parent).map(isMissing));
-      return !missing.some(Boolean);
+    async missingParent(parent) {
+      let missing: string | undefined;
+      for (let group = path.posix.join("/", parent); group !== "/"; group = path.posix.dirname(group)) {
+        const anywhere = await Promise.all(groupDirectories(hierarchy, group).map(isMissing));
+        if (!anywhere.some(Boolean)) return missing;
+        missing = group;
+      }
+      return missing;
     },
 
     async createParent(parent) {
@@ -31,8 +36,13 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })));
     },
 
-    async removeParent(parent) {
+    async removeParent(parent, uppermost) {
       await Promise.all(groupDirectories(hierarchy, parent).map(removeEmptyTree));
+      // Groups above may hold another pod's parent that is empty still: they go only when nothing at all is in them.
+      for (let group = path.posix.join("/", parent); group !== uppermost && group !== "/";) {
+        group = path.posix.dirname(group);
+        await Promise.all(groupDirectories(hierarchy, group).map(removeIfEmpty));
+      }
     },
 
     async monitorProcsFiles(parent, containerId) {
@@ -99,6 +109,14 @@ async function readOrEmpty(file: string): Promise<string> {
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENODEV")) return "";
     throw error;
+  }
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
   }
 }
 

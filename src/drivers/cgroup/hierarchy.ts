@@ -19,6 +19,8 @@ export function findHierarchy(root = "/sys/fs/cgroup"): Hierarchy {
   const mounts = parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8"));
   const mountPoints = new Map<string, string>();
   for (const { fsType, mountPoint, superOptions } of mounts) {
+    // Runtimes make groups in an empty unified hierarchy too.
+    if (fsType === "cgroup2" && mountPoint.startsWith(`${root}/`)) mountPoints.set("unified", mountPoint);
     if (fsType !== "cgroup" || !mountPoint.startsWith(`${root}/`)) continue;
     for (const option of superOptions.split(",")) {
       if (option !== "rw" && option !== "ro" && !option.startsWith("release_agent") && option !== "xattr")

@@ -2,12 +2,15 @@
 export interface Cgroups {
   readonly version: 1 | 2;
   readonly driver: "cgroupfs" | "systemd";
-  /** True when the parent of a pod's cgroups is there, or will be made and removed by systemd. */
-  hasParent(parent: string): Promise<boolean>;
+  /**
+   * The uppermost part of the path of a pod's parent cgroup that does not exist; undefined when all of it does, or when systemd will
+   * make and remove it.
+   */
+  missingParent(parent: string): Promise<string | undefined>;
   /** Makes the parent; undone by `removeParent`. */
   createParent(parent: string): Promise<void>;
-  /** Removes a parent made by `createParent` and what empty groups are below it. Idempotent. */
-  removeParent(parent: string): Promise<void>;
+  /** Removes a parent, what empty groups are below it, and the groups above it up to `uppermost` while they are empty. Idempotent. */
+  removeParent(parent: string, uppermost: string): Promise<void>;
   /**
    * cgroup.procs files that put a process into the monitors' group; empty when monitors stay where the daemon is. The group is made when needed.
    */

@@ -13,7 +13,7 @@ export function systemdCgroups(hierarchy: Hierarchy = findHierarchy()): Cgroups 
   return {
     version: files.version,
     driver: "systemd",
-    hasParent: () => Promise.resolve(true),
+    missingParent: () => Promise.resolve(undefined),
     createParent: () => Promise.resolve(),
     removeParent: () => Promise.resolve(),
     monitorProcsFiles: () => Promise.resolve([]),

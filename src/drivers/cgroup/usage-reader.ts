@@ -1,0 +1,112 @@
+import { access, readdir } from "node:fs/promises";
+import path from "node:path";
+import { findHierarchy, groupDirectory } from "./hierarchy.ts";
+import type { Hierarchy } from "./hierarchy.ts";
+import { groupPath, slicePath } from "./slice-path.ts";
+import type {
+  CgroupCpu,
+  CgroupHugetlb,
+  CgroupIoDevice,
+  CgroupMemory,
+  CgroupMemoryHistory,
+  CgroupPids,
+  CgroupPressure,
+  CgroupSwap,
+  CgroupUsageReader,
+} from "./usage.ts";
+import { allUsageParts } from "./usage.ts";
+import { readFileOf } from "./usage-files.ts";
+import { usageFilesV1 } from "./usage-v1.ts";
+import { usageFilesV2 } from "./usage-v2.ts";
+
+/** The parts of one group, each read when asked for and undefined when it is not counted. */
+export interface UsageFiles {
+  cpu(): Promise<CgroupCpu | undefined>;
+  memory(): Promise<{ memory: CgroupMemory | undefined; swap: CgroupSwap | undefined }>;
+  memoryHistory(): Promise<CgroupMemoryHistory | undefined>;
+  pressure(): Promise<CgroupPressure | undefined>;
+  io(): Promise<CgroupIoDevice[] | undefined>;
+  pids(): Promise<CgroupPids | undefined>;
+  hugetlb(pageSize: string): Promise<CgroupHugetlb | undefined>;
+}
+
+/** The reader for this machine's hierarchy, or for the one given. */
+export function cgroupUsageReader(
+  hierarchy: Hierarchy = findHierarchy(),
+  options: { hugePageSizes?: () => Promise<string[]> } = {},
+): CgroupUsageReader {
+  const hugePageSizes = once(options.hugePageSizes ?? readHugePageSizes);
+
+  async function filesOf(group: string): Promise<UsageFiles> {
+    if (hierarchy.version === 1) return usageFilesV1((controller) => groupDirectory(hierarchy, controller, group));
+    return usageFilesV2(await innermost(groupDirectory(hierarchy, "", group) ?? group));
+  }
+
+  return {
+    async readUsage(cgroupPath, parts = allUsageParts) {
+      const files = await filesOf(groupOf(cgroupPath));
+      const wanted = new Set(parts);
+      const [cpu, memory, memoryHistory, pressure, io, pids, hugetlb] = await Promise.all([
+        wanted.has("cpu") ? files.cpu() : undefined,
+        wanted.has("memory") ? files.memory() : undefined,
+        wanted.has("memory-history") ? files.memoryHistory() : undefined,
+        wanted.has("pressure") ? files.pressure() : undefined,
+        wanted.has("io") ? files.io() : undefined,
+        wanted.has("pids") ? files.pids() : undefined,
+        wanted.has("hugetlb") ? hugePageSizes().then((sizes) => hugetlbOf(files, sizes)) : undefined,
+      ]);
+      const counted = { cpu, ...nothing, ...memory, memoryHistory, pressure, io, pids, hugetlb };
+      if (Object.values(counted).every((part) => part === undefined)) return undefined;
+      return { timestampNs: BigInt(Date.now()) * 1_000_000n, ...counted };
+    },
+
+    async readProcesses(cgroupPath) {
+      const group = groupOf(cgroupPath);
+      const directory =
+        hierarchy.version === 2
+          ? await innermost(groupDirectory(hierarchy, "", group) ?? group)
+          : (groupDirectory(hierarchy, "pids", group) ?? groupDirectory(hierarchy, "memory", group));
+      const text = (await readFileOf(directory, "cgroup.procs")) ?? "";
+      // A process that this PID namespace cannot see is listed as 0.
+      return text.split("\n").map(Number).filter(Boolean);
+    },
+  };
+}
+
+const nothing = { memory: undefined, swap: undefined };
+
+/** Parents are paths or slices, containers' groups paths or scopes. */
+function groupOf(cgroupPath: string): string {
+  return cgroupPath.endsWith(".slice") ? slicePath(cgroupPath) : groupPath(cgroupPath);
+}
+
+/** crun puts the container into a group `container` of its own below the one it was told, so that systemd leaves it alone. */
+async function innermost(directory: string): Promise<string> {
+  const nested = path.join(directory, "container");
+  return access(nested).then(
+    () => nested,
+    () => directory,
+  );
+}
+
+async function hugetlbOf(files: UsageFiles, pageSizes: readonly string[]): Promise<CgroupHugetlb[] | undefined> {
+  const all = await Promise.all(pageSizes.map((pageSize) => files.hugetlb(pageSize)));
+  const counted = all.filter((one) => one !== undefined);
+  return counted.length === 0 ? undefined : counted;
+}
+
+/** Page sizes of this machine as the files of the hugetlb controller have them: `2MB` for `hugepages-2048kB`. */
+async function readHugePageSizes(): Promise<string[]> {
+  const directories = await readdir("/sys/kernel/mm/hugepages").catch(() => []);
+  return directories.flatMap((name) => {
+    const kibibytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1]);
+    if (!Number.isFinite(kibibytes)) return [];
+    if (kibibytes >= 1024 ** 2) return [`${kibibytes / 1024 ** 2}GB`];
+    return kibibytes >= 1024 ? [`${kibibytes / 1024}MB`] : [`${kibibytes}KB`];
+  });
+}
+
+function once<T>(start: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined;
+  return () => (value ??= start());
+}
