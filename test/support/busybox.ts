@@ -45,3 +45,9 @@ app:x:1000:
 extra:x:2000:app
 nogroup:x:65534:
 `;
+
+/** The image of a pause container: a process that does nothing until it is told to end. */
+export function pauseEntries(): TarEntry[] {
+  const script = `#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile true; do sleep 3600 & wait $!; done\n`;
+  return [...busyboxEntries(), { path: "pause", content: script, mode: 0o755 }];
+}

@@ -1,6 +1,6 @@
 import { after, before } from "node:test";
 import assert from "node:assert/strict";
-import { busyboxConfig, busyboxEntries } from "./busybox.ts";
+import { busyboxConfig, busyboxEntries, pauseEntries } from "./busybox.ts";
 import { startDaemon, type DaemonSettings, type TestDaemon } from "./daemon.ts";
 import { buildImage } from "./image-builder.ts";
 import { pull } from "./pods.ts";
@@ -22,7 +22,9 @@ export function useDaemon(settings: (registry: TestRegistry) => DaemonSettings =
   before(async () => {
     const registry = await startRegistry();
     const chosen = settings(registry);
+    const pause = `pause_image = "${registry.host}/test/pause:1"`;
     const daemon = await startDaemon({
+      config: { "crio.image": pause },
       ...chosen,
       insecureRegistries: [registry.host, ...(chosen.insecureRegistries ?? [])],
     }).catch(async (error: unknown) => {
@@ -32,6 +34,7 @@ export function useDaemon(settings: (registry: TestRegistry) => DaemonSettings =
     started = { daemon, registry, busybox: "" };
     const image = buildImage({ layers: [{ entries: busyboxEntries() }], config: busyboxConfig });
     started.busybox = await registry.push(image, "test/busybox", "latest");
+    await registry.push(buildImage({ layers: [{ entries: pauseEntries() }] }), "test/pause", "1");
     await pull(daemon, started.busybox);
   });
   after(async () => {

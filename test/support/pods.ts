@@ -3,11 +3,14 @@ import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import {
   ContainerState,
   ImageService,
+  NamespaceMode,
   RuntimeService,
   type ContainerConfigSchema,
   type ContainerStatus,
   type ExecSyncResponse,
+  type LinuxContainerConfigSchema,
   type LinuxContainerSecurityContextSchema,
+  type LinuxPodSandboxConfigSchema,
   type PodSandboxConfigSchema,
   type PodSandboxStatus,
 } from "#cri/gen/runtime/v1/api_pb.ts";
@@ -18,9 +21,15 @@ import { parseLog, type LogLine } from "./cri-log.ts";
 /** A message as a plain object with only the fields that matter. */
 type Plain<D extends DescMessage> = Exclude<MessageInitShape<D>, { $typeName: string }>;
 
-export type PodConfig = Plain<typeof PodSandboxConfigSchema>;
-export type ContainerConfig = Plain<typeof ContainerConfigSchema>;
 export type SecurityContext = Plain<typeof LinuxContainerSecurityContextSchema>;
+
+export type PodConfig = Omit<Plain<typeof PodSandboxConfigSchema>, "linux"> & {
+  linux?: Plain<typeof LinuxPodSandboxConfigSchema>;
+};
+
+export type ContainerConfig = Omit<Plain<typeof ContainerConfigSchema>, "linux"> & {
+  linux?: Omit<Plain<typeof LinuxContainerConfigSchema>, "securityContext"> & { securityContext?: SecurityContext };
+};
 
 export interface Pod {
   id: string;
@@ -28,6 +37,9 @@ export interface Pod {
 }
 
 let serial = 0;
+
+/** A kubelet's choice unless a pod shares its processes: each container has its own. */
+const ownProcesses = { namespaceOptions: { pid: NamespaceMode.CONTAINER } };
 
 /** A pod's configuration as a kubelet would send it: own cgroup parent, own log directory, a new uid. */
 export function podConfig(daemon: TestDaemon, name: string, more: PodConfig = {}): PodConfig {
@@ -38,7 +50,7 @@ export function podConfig(daemon: TestDaemon, name: string, more: PodConfig = {}
     logDirectory: path.join(daemon.places.podLogFolder, `test_${name}_${uid}`),
     labels: { "io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": "test", "io.kubernetes.pod.uid": uid },
     ...more,
-    linux: { cgroupParent: daemon.places.cgroupParent, ...more.linux },
+    linux: { cgroupParent: daemon.places.cgroupParent, securityContext: ownProcesses, ...more.linux },
   };
 }
 
@@ -88,6 +100,7 @@ export function containerConfig(
     logPath: `${name}/0.log`,
     labels: { "io.kubernetes.container.name": name },
     ...more,
+    linux: { ...more.linux, securityContext: { ...ownProcesses, ...more.linux?.securityContext } },
   };
 }
 
