@@ -25,8 +25,9 @@ export const processFile = "process.json";
 export async function createContainer(
   drivers: ContainerDrivers,
   sandbox: Sandbox,
-  request: ContainerRequest,
+  asked: ContainerRequest,
 ): Promise<Container> {
+  const request = inPod(asked, sandbox);
   const image = drivers.images.use(request.image.image);
   await using undo = new AsyncDisposableStack();
   const draft = await drivers.store.put(describe(drivers, sandbox, request, image));
@@ -58,6 +59,14 @@ export async function createContainer(
     name: request.metadata.name,
   });
   return container ?? created;
+}
+
+/** Network, IPC and user namespace belong to the pod: what the container's request says of them cannot differ. */
+function inPod(request: ContainerRequest, sandbox: Sandbox): ContainerRequest {
+  const { network, ipc, userns } = sandbox.request.linux.securityContext.namespaceOptions;
+  const { securityContext } = request.linux;
+  const namespaceOptions = { ...securityContext.namespaceOptions, network, ipc, userns };
+  return { ...request, linux: { ...request.linux, securityContext: { ...securityContext, namespaceOptions } } };
 }
 
 /** The record before anything was acquired. */

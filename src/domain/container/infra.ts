@@ -15,6 +15,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
 
   async function specOf(sandbox: Sandbox, image: ImageInUse, rootfs: string): Promise<string> {
     const handler = runtimes.get(sandbox.runtimeHandler).handler;
+    const { seccomp } = sandbox.request.linux.securityContext;
     const { spec } = buildSandboxSpec({
       host: drivers.security.facts,
       policy: await settings.specPolicy(handler),
@@ -27,7 +28,8 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         rootfs: { path: rootfs, passwd: "", group: "" },
         provided: providedMounts(sandbox),
         cpuset: settings.infraCpuset,
-        seccompText: undefined,
+        seccompText:
+          seccomp.type === "localhost" ? await drivers.security.readSeccompProfile(seccomp.localhostRef) : undefined,
       },
     });
     return encodeOci(spec);
