@@ -1,0 +1,54 @@
+import { readdir, readFile, readlink, statfs } from "node:fs/promises";
+import { hasErrno } from "#errors/domain-error.ts";
+import type { NodeStats } from "./index.ts";
+
+/** Reads /proc. `procDirectory` is for tests. */
+export function procNodeStats(procDirectory = "/proc"): NodeStats {
+  return {
+    async processUsage(pids) {
+      const first = pids[0];
+      const [descriptors, softOpenFilesLimit] = await Promise.all([
+        openDescriptors(procDirectory, pids),
+        first === undefined ? undefined : readSoftOpenFiles(`${procDirectory}/${first}/limits`),
+      ]);
+      return { processes: pids.length, ...descriptors, softOpenFilesLimit };
+    },
+
+    async filesystemCapacity(directory) {
+      const stats = await unlessGone(statfs(directory));
+      return stats && { totalBytes: stats.blocks * stats.bsize, inodesTotal: stats.files, inodesFree: stats.ffree };
+    },
+  };
+}
+
+/** One process after the other, so that a container with very many does not take all threads of the pool. */
+async function openDescriptors(
+  procDirectory: string,
+  pids: readonly number[],
+): Promise<{ fileDescriptors: number; sockets: number }> {
+  let fileDescriptors = 0;
+  let sockets = 0;
+  for (const pid of pids) {
+    const directory = `${procDirectory}/${pid}/fd`;
+    const names = (await unlessGone(readdir(directory))) ?? [];
+    const targets = await Promise.all(names.map((name) => unlessGone(readlink(`${directory}/${name}`))));
+    fileDescriptors += names.length;
+    sockets += targets.filter((target) => target?.startsWith("socket:")).length;
+  }
+  return { fileDescriptors, sockets };
+}
+
+async function readSoftOpenFiles(file: string): Promise<number | undefined> {
+  const text = (await unlessGone(readFile(file, "utf8"))) ?? "";
+  const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
+  return soft === undefined ? undefined : Number(soft);
+}
+
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH", "EACCES", "EPERM", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
