@@ -7,6 +7,7 @@ import { infraRunner } from "#domain/container/infra.ts";
 import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
+import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { nodeService } from "#domain/pod/node-service.ts";
 import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
 import { PodService } from "#domain/pod/pod-service.ts";
@@ -18,6 +19,7 @@ import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import { containerLogs } from "#drivers/rootfs/container-logs.ts";
 import { rootfsAccess } from "#drivers/rootfs/rootfs-access.ts";
 import { berthVersion } from "#lib/berth-version.ts";
+import { InFlight } from "#lib/in-flight.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Drivers } from "./drivers.ts";
 import { specPolicies } from "./spec-policy.ts";
@@ -82,18 +84,21 @@ export function buildDomain(
     container,
     exits,
     stops: new ContainerStops(container, exits),
+    creations: new InFlight(),
     publishSandbox() {},
     logger,
   };
+  const infra = new InfraWatch(pod);
+  undo.defer(() => infra.close());
   return {
     images,
     runtime: {
-      sandboxes: new PodService(pod),
+      sandboxes: new PodService(pod, infra),
       containers: new ContainerService(pod),
       images,
       node: buildNode(config, drivers, logger),
     },
-    recover: () => recover(pod, { sandboxes: drivers.sandboxRecords, containers: drivers.containerRecords }),
+    recover: () => recover(pod, infra, { sandboxes: drivers.sandboxRecords, containers: drivers.containerRecords }),
   };
 }
 

@@ -39,7 +39,9 @@ export class ContainerService implements Containers {
     return this.#creations.run(name, async () => {
       const existing = this.#index.named(name);
       if (existing !== undefined) return this.#repeated(existing);
-      const container = await createContainer(this.#drivers.container, sandbox, request);
+      const container = await this.#drivers.creations.run(sandbox.id, () =>
+        createContainer(this.#drivers.container, sandbox, request),
+      );
       this.#drivers.exits.watch(container);
       this.#drivers.container.publish("created", container);
       return container.id;

@@ -15,6 +15,7 @@ export const defaultPodGraceMs = 10_000;
 export async function stopPod(drivers: PodDrivers, sandbox: Sandbox, graceMs: number): Promise<Sandbox> {
   if (sandbox.state.kind === "stopped") return sandbox;
   const stopping = await drivers.sandbox.store.transition(sandbox, { kind: "stopping" });
+  await drivers.creations.settled(sandbox.id);
   await stopContainers(drivers, stopping, graceMs);
   const stopped = await stopSandbox(drivers.sandbox, stopping);
   drivers.logger.info("pod sandbox is stopped", { sandbox: sandbox.id });

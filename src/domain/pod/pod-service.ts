@@ -7,6 +7,7 @@ import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import { defaultPodGraceMs, removePod, stopPod } from "./end-pod.ts";
 import { fitsFilter } from "./filter.ts";
+import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 
 /** Time that is kept of a StopPodSandbox deadline for what comes after the containers. */
@@ -15,12 +16,14 @@ const reservedMs = 1000;
 /** Pod sandboxes as the edges see them: equal requests are joined, one pod is ended by one caller at a time. */
 export class PodService implements Sandboxes {
   readonly #drivers: PodDrivers;
+  readonly #infra: InfraWatch;
   readonly #runs = new SingleFlight<string, string>();
   readonly #stops = new SingleFlight<string, Sandbox>();
   readonly #removals = new SingleFlight<string, void>();
 
-  constructor(drivers: PodDrivers) {
+  constructor(drivers: PodDrivers, infra: InfraWatch) {
     this.#drivers = drivers;
+    this.#infra = infra;
   }
 
   run(request: SandboxRequest, runtimeHandler: string): Promise<string> {
@@ -29,6 +32,7 @@ export class PodService implements Sandboxes {
       const existing = this.#index.named(name);
       if (existing !== undefined) return this.#repeated(existing);
       const sandbox = await runSandbox(this.#drivers.sandbox, request, runtimeHandler);
+      this.#infra.watch(sandbox);
       this.#drivers.publishSandbox("created", sandbox);
       this.#drivers.publishSandbox("started", sandbox);
       return sandbox.id;
@@ -48,6 +52,7 @@ export class PodService implements Sandboxes {
     const sandbox = this.#index.find(id);
     if (sandbox === undefined || sandbox.state.kind === "removing") return;
     const graceMs = deadlineMs === undefined ? defaultPodGraceMs : Math.max(0, deadlineMs - Date.now() - reservedMs);
+    this.#infra.forget(sandbox.id);
     await this.#stops.run(sandbox.id, () => stopPod(this.#drivers, this.#current(sandbox), graceMs));
   }
 
@@ -57,6 +62,7 @@ export class PodService implements Sandboxes {
     await this.#removals.run(sandbox.id, async () => {
       // A stop that is under way keeps its grace; what it leaves is removed afterwards.
       if (this.#stops.has(sandbox.id)) await this.#stops.run(sandbox.id, () => Promise.resolve(sandbox));
+      this.#infra.forget(sandbox.id);
       if (this.#index.current(sandbox.id) !== undefined) await removePod(this.#drivers, this.#current(sandbox));
     });
   }

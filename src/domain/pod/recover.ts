@@ -6,6 +6,7 @@ import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { nowNs } from "#lib/clock.ts";
 import { removeOne, stopPod } from "./end-pod.ts";
+import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 
 /** Records of both kinds, as the daemon of before has left them. */
@@ -22,7 +23,7 @@ export type Afterwards = () => Promise<void>;
  * half-made things are undone. When it resolves, lists are right. What takes long, such as releasing the network of pods that a reboot
  * ended, is given back to be done while requests are already served.
  */
-export async function recover(drivers: PodDrivers, sources: RecoverySources): Promise<Afterwards> {
+export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: RecoverySources): Promise<Afterwards> {
   const [sandboxes, containers] = await Promise.all([sources.sandboxes.load(), sources.containers.load()]);
   reportCorrupt(drivers, "pod sandbox", sandboxes.corrupt);
   reportCorrupt(drivers, "container", containers.corrupt);
@@ -35,6 +36,7 @@ export async function recover(drivers: PodDrivers, sources: RecoverySources): Pr
   const ended = (await Promise.all(sandboxes.records.map((sandbox) => recoverSandbox(drivers, sandbox)))).filter(
     (one) => one !== undefined,
   );
+  for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
     await finishPods(drivers, ended);
