@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import {
   ContainerState,
+  ImageService,
   MountPropagation,
   RuntimeService,
   SecurityProfile_ProfileType,
@@ -108,18 +110,14 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
     const effective = "grep CapEff /proc/self/status | cut -f 2";
     const maskOf = async (more: ContainerConfig): Promise<bigint> => BigInt(`0x${await output(effective, more)}`);
     const bit = (number: number): bigint => 1n << BigInt(number);
-    const [netBind, netAdmin, all] = [
-      bit(10),
-      bit(12),
-      BigInt(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")) + 1n,
-    ];
+    const [netBind, netAdmin] = [bit(10), bit(12)];
     const plain = await maskOf({});
     assert.equal(plain & netAdmin, 0n);
     assert.equal(plain & netBind, netBind);
     assert.equal((await maskOf(secured({ capabilities: { addCapabilities: ["NET_ADMIN"] } }))) & netAdmin, netAdmin);
     assert.equal((await maskOf(secured({ capabilities: { dropCapabilities: ["NET_BIND_SERVICE"] } }))) & netBind, 0n);
     assert.equal(await maskOf(secured({ capabilities: { dropCapabilities: ["ALL"] } })), 0n);
-    assert.equal(await maskOf(secured({ privileged: true })), (1n << all) - 1n);
+    assert.equal(await maskOf(secured({ privileged: true })), ownBoundingSet());
   });
 
   it("make the root file system read-only", async () => {
@@ -169,25 +167,27 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
 
   it("propagate mounts from the host as asked", async () => {
     const hostPath = folder("propagation");
-    const modes = {
-      [MountPropagation.PROPAGATION_PRIVATE]: "",
-      [MountPropagation.PROPAGATION_HOST_TO_CONTAINER]: "master:",
-    };
-    for (const [propagation, expected] of Object.entries(modes)) {
-      const mounts = [{ hostPath, containerPath: "/volume", propagation: Number(propagation) as MountPropagation }];
-      const line = await output("grep ' /volume ' /proc/self/mountinfo", { mounts });
-      const isShared = readFileSync("/proc/self/mountinfo", "utf8")
-        .split("\n")
-        .some((one) => / \/ .* shared:/.test(one));
-      if (isShared && expected !== "") assert.match(line, new RegExp(expected));
-      else assert.doesNotMatch(line, /shared:|master:/);
+    execFileSync("mount", ["-t", "tmpfs", "propagation", hostPath]);
+    execFileSync("mount", ["--make-shared", hostPath]);
+    try {
+      const look = async (propagation: MountPropagation): Promise<string> => {
+        const mounts = [{ hostPath, containerPath: "/volume", propagation }];
+        return output("grep ' /volume ' /proc/self/mountinfo", { mounts });
+      };
+      assert.doesNotMatch(await look(MountPropagation.PROPAGATION_PRIVATE), /shared:|master:/);
+      assert.match(await look(MountPropagation.PROPAGATION_HOST_TO_CONTAINER), /master:/);
+      assert.match(await look(MountPropagation.PROPAGATION_BIDIRECTIONAL), /shared:/);
+    } finally {
+      execFileSync("umount", [hostPath]);
     }
   });
 
-  it("pass devices of the host with the permissions asked for", async () => {
-    const devices = [{ hostPath: "/dev/zero", containerPath: "/dev/my-zero", permissions: "r" }];
-    const script = "head -c 2 /dev/my-zero | od -An -tx1; (echo x >/dev/my-zero) 2>/dev/null || echo refused";
-    assert.equal((await output(script, { devices })).trim(), "00 00\nrefused");
+  it("pass devices of the host with the permissions asked for", async (t) => {
+    const hostPath = ["/dev/loop-control", "/dev/btrfs-control", "/dev/hwrng"].find((file) => existsSync(file));
+    if (hostPath === undefined) return t.skip("this machine has no device that root alone may open");
+    const devices = [{ hostPath, containerPath: "/dev/mine", permissions: "r" }];
+    const script = "(: </dev/mine) && echo read; (: >/dev/mine) 2>/dev/null || echo refused";
+    assert.equal(await output(script, { devices }), "read\nrefused");
   });
 
   it("show a privileged container the devices of the host", async () => {
@@ -220,7 +220,7 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
 
   it("name the reason OOMKilled when the memory limit ended the container", async () => {
     const { daemon, busybox } = suite;
-    const config = containerConfig(busybox, "oom", ["sh", "-c", "tail -c 1g /dev/zero"], {
+    const config = containerConfig(busybox, "oom", ["dd", "if=/dev/zero", "of=/dev/null", "bs=256M", "count=1"], {
       linux: { resources: { memoryLimitInBytes: 16n << 20n } },
     });
     const { status } = await runToEnd(daemon, await pod(), config);
@@ -265,7 +265,9 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
     assert.deepEqual([status.exitCode, status.reason], [3, "Error"]);
     assert.deepEqual([status.labels["a"], status.annotations["c"]], ["b", "d"]);
     assert.equal(status.image?.image, busybox);
-    assert.equal(status.imageId.replace("sha256:", ""), status.imageRef.replace("sha256:", ""));
+    const { image } = await daemon.client.call(ImageService.method.imageStatus, { image: { image: busybox } });
+    assert.equal(status.imageId, image?.id);
+    assert.ok([image?.id, ...(image?.repoDigests ?? [])].includes(status.imageRef), status.imageRef);
     assert.ok(status.logPath.endsWith("/shown/0.log"));
     assert.ok(
       status.mounts.some((mount) => mount.containerPath === "/m" && mount.hostPath === hostPath && mount.readonly),
@@ -279,7 +281,7 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
     const { id } = await runToEnd(daemon, await pod(), containerConfig(busybox, "brief", ["true"]));
     await daemon.client.call(RuntimeService.method.removeContainer, { containerId: id });
     await daemon.client.call(RuntimeService.method.removeContainer, { containerId: id });
-    assert.deepEqual(daemon.footprint(), before);
+    await daemon.holdsNoMoreThan(before);
   });
 
   it("end with the pod", async () => {
@@ -288,6 +290,12 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
     assert.deepEqual(containers, []);
   });
 });
+
+/** What no process here can have more of; the machine may lack a capability. */
+function ownBoundingSet(): bigint {
+  const [, hex = ""] = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return BigInt(`0x${hex}`);
+}
 
 /** The memory limit of a process's cgroup, in either version of cgroups. */
 function memoryLimitOf(pid: number): bigint {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { eventually } from "../support/eventually.ts";
-import { processesOf } from "../support/footprint.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
@@ -115,12 +114,7 @@ describe("ExecSync", { skip: cannotRunPods() }, () => {
     const request = { containerId: id, cmd: ["sleep", "2"], timeout: 0n };
     const hungUp = daemon.client.call(RuntimeService.method.execSync, request, { signal: AbortSignal.timeout(300) });
     await rejects(hungUp, "CANCELLED");
-    await eventually("processes and files to go", () => {
-      const now = daemon.footprint();
-      const same = processesOf(daemon.places).length === before.processes.length;
-      return same && now.paths.length === before.paths.length ? true : undefined;
-    });
-    assert.deepEqual(daemon.footprint().paths, before.paths);
+    await daemon.holdsNoMoreThan(before);
   });
 
   it("ends with the container", async () => {

@@ -129,7 +129,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     await runContainer(daemon, pod, containerConfig(busybox, "main", ["sleep", "10000"]));
     await daemon.restart();
     await removePod(daemon, pod.id);
-    assert.deepEqual(daemon.footprint(), before);
+    await daemon.holdsNoMoreThan(before);
   });
 
   it("gives the same pod for the same request", async () => {

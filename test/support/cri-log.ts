@@ -9,7 +9,7 @@ export interface LogLine {
 }
 
 /** RFC 3339 with nanoseconds and a numeric offset or Z, the stream, F or P, and the text. */
-const record = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) (.*)$/;
+const record = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) (.*)$/s;
 
 /** The records of a container's log file; fails on a line that is not in the CRI's format. */
 export function parseLog(file: string): LogLine[] {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, type CriClient } from "#cri/client.ts";
@@ -107,8 +107,15 @@ export class TestDaemon implements AsyncDisposable {
     if (this.running) throw new Error("a reboot ends the daemon first");
     await endAll(this.places);
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const file = path.join(this.places.root, "last-start.json");
-    writeFileSync(file, readFileSync(file, "utf8").replaceAll(bootId, randomUUID()));
+    const another = randomUUID();
+    const records = readdirSync(this.places.root, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".json"),
+    );
+    for (const name of records) {
+      const file = path.join(this.places.root, name);
+      const text = readFileSync(file, "utf8");
+      if (text.includes(bootId)) writeFileSync(file, text.replaceAll(bootId, another));
+    }
   }
 
   signal(name: NodeJS.Signals): void {
@@ -126,6 +133,15 @@ export class TestDaemon implements AsyncDisposable {
 
   footprint(): Footprint {
     return footprintOf(this.places);
+  }
+
+  /** Resolves once the daemon holds no more than it did; what it removes in the background has a moment to go. */
+  async holdsNoMoreThan(before: Footprint): Promise<void> {
+    const more = (): string[] => leftBehind(before, this.footprint());
+    await eventually("", () => (more().length === 0 ? true : undefined), 5000).catch(() => {
+      const left = more();
+      if (left.length > 0) throw new Error(`left behind:\n${left.join("\n")}`);
+    });
   }
 
   /** Stops and removes every pod through the CRI. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { busyboxConfig, busyboxEntries, pauseEntries } from "./busybox.ts";
 import { startDaemon, type DaemonSettings, type TestDaemon } from "./daemon.ts";
 import { buildImage } from "./image-builder.ts";
-import { pull } from "./pods.ts";
+import { containerConfig, pull, removePod, runPod, runToEnd } from "./pods.ts";
 import { startRegistry, type TestRegistry } from "./registry.ts";
 
 /** A daemon and a registry for all tests of a file; `busybox` is the reference of an image that is pulled already. */
@@ -36,6 +36,10 @@ export function useDaemon(settings: (registry: TestRegistry) => DaemonSettings =
     started.busybox = await registry.push(image, "test/busybox", "latest");
     await registry.push(buildImage({ layers: [{ entries: pauseEntries() }] }), "test/pause", "1");
     await pull(daemon, started.busybox);
+    // Folders that the daemon makes with its first pod and keeps are not what tests look for.
+    const pod = await runPod(daemon, "first");
+    await runToEnd(daemon, pod, containerConfig(started.busybox, "first", ["true"]));
+    await removePod(daemon, pod.id);
   });
   after(async () => {
     const left = await started?.daemon.cleanUp();

@@ -14,7 +14,7 @@ export interface Territory {
   cgroupParent: string;
 }
 
-/** What of the machine a daemon holds, each thing as one readable line. */
+/** What of the machine a daemon holds besides its own process, each thing as one readable line. */
 export interface Footprint {
   mounts: string[];
   links: string[];
@@ -25,6 +25,8 @@ export interface Footprint {
   paths: string[];
 }
 
+/** What the daemon's own command line has, and no child's. */
+const daemonWords = "/src/main.ts serve";
 const cgroupRoot = "/sys/fs/cgroup";
 /** Deep enough for a record, a bundle or a layer's folder; what lies below belongs to images. */
 const storageDepth = 3;
@@ -34,7 +36,9 @@ export function footprintOf(territory: Territory): Footprint {
     mounts: mountsBelow(territory.folder),
     links: linksOf(territory.bridge),
     cgroups: cgroupsBelow(territory.cgroupParent),
-    processes: processesOf(territory).map(({ pid, commandLine }) => `${pid} ${commandLine}`),
+    processes: processesOf(territory)
+      .filter(({ commandLine }) => !commandLine.includes(daemonWords))
+      .map(({ pid, commandLine }) => `${pid} ${commandLine}`),
     leases: leasesIn(territory.cniDataFolder),
     paths: [...pathsBelow(territory.runroot, Infinity), ...pathsBelow(territory.root, storageDepth)].sort(),
   };
