@@ -8,6 +8,8 @@ import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
 import { InfraWatch } from "#domain/pod/infra-watch.ts";
+import { createEvents } from "#domain/pod/events/container-event-bus.ts";
+import { createStats } from "#domain/pod/stats/stats-service.ts";
 import { nodeService } from "#domain/pod/node-service.ts";
 import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
 import { PodService } from "#domain/pod/pod-service.ts";
@@ -16,6 +18,8 @@ import type { Afterwards } from "#domain/pod/recover.ts";
 import type { HandlerFeatures, Runtime } from "#domain/runtime.ts";
 import type { SandboxDrivers, SandboxSettings } from "#domain/sandbox/sandbox-drivers.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
+import { cgroupUsageReader } from "#drivers/cgroup/usage-reader.ts";
+import { procNodeStats } from "#drivers/node-stats/proc-node-stats.ts";
 import { containerLogs } from "#drivers/rootfs/container-logs.ts";
 import { rootfsAccess } from "#drivers/rootfs/rootfs-access.ts";
 import { berthVersion } from "#lib/berth-version.ts";
@@ -57,6 +61,8 @@ export function buildDomain(
   });
   undo.defer(() => images.close());
 
+  const { events, stats } = buildObservers(config(), { sandboxStore, containerStore }, drivers, logger);
+  undo.defer(() => stats.close());
   const container: ContainerDrivers = {
     ...drivers,
     runtimes: drivers.handlers.runtimes,
@@ -66,7 +72,10 @@ export function buildDomain(
     rootfs: rootfsAccess,
     logs: containerLogs,
     settings: containerSettings(config, paths, drivers),
-    publish() {},
+    publish(type, changed) {
+      if (type === "deleted") stats.forget(changed.id);
+      events.publish(type, changed);
+    },
     logger,
   };
   const sandbox: SandboxDrivers = {
@@ -85,7 +94,10 @@ export function buildDomain(
     exits,
     stops: new ContainerStops(container, exits),
     creations: new InFlight(),
-    publishSandbox() {},
+    publishSandbox(type, changed) {
+      if (type === "deleted") stats.forget(changed.id);
+      events.publishSandbox(type, changed);
+    },
     logger,
   };
   const infra = new InfraWatch(pod);
@@ -97,8 +109,36 @@ export function buildDomain(
       containers: new ContainerService(pod),
       images,
       node: buildNode(config, drivers, logger),
+      stats,
+      events,
     },
     recover: () => recover(pod, infra, { sandboxes: drivers.sandboxRecords, containers: drivers.containerRecords }),
+  };
+}
+
+function buildObservers(
+  config: Config,
+  { sandboxStore, containerStore }: { sandboxStore: SandboxStore; containerStore: ContainerStore },
+  drivers: Drivers,
+  logger: Logger,
+) {
+  const sources = { sandboxes: sandboxStore, containers: containerStore };
+  return {
+    events: createEvents(sources, { enabled: true, history: config.berth.eventHistory }),
+    stats: createStats(
+      {
+        ...sources,
+        usage: cgroupUsageReader(),
+        node: procNodeStats(),
+        storage: drivers.storage,
+        readInNetns: (pin, file) => drivers.thread.readInNetworkNamespace(pin, file),
+        logger,
+      },
+      {
+        collectionPeriodSeconds: config.stats.collectionPeriodSeconds,
+        includedPodMetrics: config.stats.includedPodMetrics,
+      },
+    ),
   };
 }
 
