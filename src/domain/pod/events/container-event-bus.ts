@@ -60,7 +60,7 @@ export class ContainerEventBus implements Events {
   }
 
   /** What has happened lately, then what happens until `signal` aborts. Bounded: a slow reader loses the oldest. */
-  subscribe(signal: AbortSignal): AsyncIterableIterator<ContainerEvent> {
+  subscribe(signal: AbortSignal): EventQueue<ContainerEvent> {
     const leave = (): void => queue.end();
     const queue = new EventQueue<ContainerEvent>(Math.max(queueCapacity, this.#settings.history), {
       first: this.#recent.all(),
