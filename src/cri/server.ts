@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer, type Server as Listener, type Socket } from "node:net";
 import { fromBinary, type DescMessage, type DescMethod, type DescService, type Message } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type MethodDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
 import type { Runtime } from "#domain/runtime.ts";
@@ -47,14 +47,19 @@ export function createCriServer(options: CriServerOptions): CriServer {
   });
   for (const { service, handlers } of services) addService(grpc, edge, service, handlers);
   const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
   // Half-open as the HTTP/2 server's own sockets are.
-  const listener = createServer({ allowHalfOpen: true }, (socket) => connections.injectConnection(socket));
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    connections.injectConnection(socket);
+  });
   return {
     listen: () => listenOnSocket(listener, options.socketPath),
     async close(graceMs) {
-      listener.close();
+      const closed = shutDown(listener, grpc, sockets, graceMs);
       edge.endStreams();
-      await shutDown(grpc, graceMs);
+      await closed;
     },
   };
 }
@@ -101,13 +106,20 @@ function missing(method: DescMethod): never {
   throw new DomainError("unimplemented", `${method.parent.typeName}/${method.name} is not implemented`);
 }
 
-/** Resolves when all calls have ended, or have been cut off after `graceMs`. */
-function shutDown(grpc: Server, graceMs: number): Promise<void> {
+/**
+ * Resolves when all calls, and with them all connections, have ended, or have been cut off after `graceMs`. grpc-js says
+ * goodbye to the clients, but is no judge of the end: with Node 26 its `tryShutdown` is done while calls go on, and without
+ * channelz its `forceShutdown` knows no connections.
+ */
+function shutDown(listener: Listener, grpc: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => grpc.forceShutdown(), graceMs);
-    grpc.tryShutdown(() => {
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, graceMs);
+    listener.close(() => {
       clearTimeout(timer);
       resolve();
     });
+    grpc.tryShutdown(() => {});
   });
 }

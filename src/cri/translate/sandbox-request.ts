@@ -1,4 +1,5 @@
 import type {
+  DnsConfig,
   LinuxSandboxRequest,
   SandboxMetadata,
   SandboxPortMapping,
@@ -7,6 +8,7 @@ import type {
 } from "#domain/sandbox/request.ts";
 import {
   LinuxSandboxSecurityContextSchema,
+  type DNSConfig,
   type LinuxPodSandboxConfig,
   type LinuxSandboxSecurityContext,
   type PodSandboxConfig,
@@ -29,7 +31,7 @@ export function sandboxRequestFromWire(config: PodSandboxConfig | undefined, fie
     metadata: metadataFromWire(required(metadata, `${field}.metadata`), `${field}.metadata`),
     hostname: rest.hostname,
     logDirectory: rest.logDirectory && absolutePath(rest.logDirectory, `${field}.log_directory`),
-    dnsConfig: dnsConfig && { servers: dnsConfig.servers, searches: dnsConfig.searches, options: dnsConfig.options },
+    dnsConfig: dnsConfig && dnsFromWire(dnsConfig),
     portMappings: rest.portMappings.map((one, index) => portMapping(one, `${field}.port_mappings[${index}]`)),
     labels: rest.labels,
     annotations: rest.annotations,
@@ -44,6 +46,12 @@ function metadataFromWire({ name, uid, namespace, attempt }: PodSandboxMetadata,
     namespace: nonEmpty(namespace, `${field}.namespace`),
     attempt,
   };
+}
+
+/** One that says nothing counts as not given. */
+function dnsFromWire({ servers, searches, options }: DNSConfig): DnsConfig | undefined {
+  const isEmpty = servers.length + searches.length + options.length === 0;
+  return isEmpty ? undefined : { servers, searches, options };
 }
 
 function portMapping(mapping: PortMapping, field: string): SandboxPortMapping {
