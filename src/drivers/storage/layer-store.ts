@@ -45,8 +45,10 @@ export class LayerStore {
   readonly #layers = new Map<ChainId, StoredLayer>();
   readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
   readonly #places = new KeyedMutex<ChainId>();
-  /** Layers that power loss could still take; the value settles when it cannot. */
-  readonly #unsynced = new Map<ChainId, Promise<void>>();
+  /** Layers that power loss could still take, and the sync that ends this, once it has begun. */
+  readonly #unsynced = new Map<ChainId, Promise<void> | undefined>();
+  /** Layers that are being fetched. */
+  #underWay = 0;
 
   constructor(parts: {
     layout: Layout;
@@ -125,8 +127,9 @@ export class LayerStore {
     return await this.#flights.join(layer.chainId, options, (signal, report) => this.#fetch(layer, signal, report));
   }
 
-  /** Resolves when the layers survive power loss. @throws DomainError internal */
+  /** Resolves when the layers survive power loss. @throws DomainError data-loss */
   async synced(chainIds: readonly ChainId[]): Promise<void> {
+    this.#sync();
     for (const chainId of chainIds) await this.#unsynced.get(chainId);
   }
 
@@ -148,9 +151,16 @@ export class LayerStore {
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
-    return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
-      this.#unpackBeside(layer, signal, report),
-    );
+    this.#underWay += 1;
+    try {
+      return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
+        this.#unpackBeside(layer, signal, report),
+      );
+    } finally {
+      this.#underWay -= 1;
+      // A sync slows down layers that are being unpacked: the last of them begins it for all.
+      if (this.#underWay === 0) this.#sync();
+    }
   }
 
   async #unpackBeside(
@@ -217,24 +227,34 @@ export class LayerStore {
       }
       this.#layers.set(chainId, stored);
     });
-    const sync = this.#disk.sync().catch((error: unknown) => this.#lose(stored, error));
-    this.#unsynced.set(chainId, sync);
-    sync.then(
-      () => this.#unsynced.delete(chainId),
-      () => undefined,
-    );
+    this.#unsynced.set(chainId, undefined);
   }
 
-  /** The kernel reports a failed write once and forgets the data: the layer cannot be trusted. */
-  #lose(stored: StoredLayer, error: unknown): never {
-    if (this.#layers.get(stored.chainId) === stored) this.#layers.delete(stored.chainId);
-    const message = `layer ${stored.chainId} could not be synced to disk: ${messageOf(error)}`;
+  /** Begins to sync all layers that wait for it. */
+  #sync(): void {
+    const waiting = [...this.#unsynced].filter(([, sync]) => sync === undefined).map(([chainId]) => chainId);
+    if (waiting.length === 0) return;
+    const sync = this.#disk.sync().then(
+      () => waiting.forEach((chainId) => this.#unsynced.delete(chainId)),
+      (error: unknown) => this.#lose(waiting, error),
+    );
+    sync.catch(() => undefined);
+    for (const chainId of waiting) this.#unsynced.set(chainId, sync);
+  }
+
+  /** The kernel reports a failed write once and forgets the data: the layers cannot be trusted. */
+  #lose(chainIds: readonly ChainId[], error: unknown): never {
+    for (const chainId of chainIds) {
+      this.#unsynced.delete(chainId);
+      this.#layers.delete(chainId);
+    }
+    const message = `layers ${chainIds.join(", ")} could not be synced to disk: ${messageOf(error)}`;
     throw new DomainError("data-loss", message, { cause: error });
   }
 
   async close(): Promise<void> {
     await this.#flights.settled();
-    await Promise.allSettled(this.#unsynced.values());
+    await Promise.allSettled([...this.#unsynced.values()].filter((sync) => sync !== undefined));
   }
 }
 

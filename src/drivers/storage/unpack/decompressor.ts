@@ -5,7 +5,7 @@ import { DomainError, messageOf } from "#errors/domain-error.ts";
 export type Compression = "gzip" | "zstd" | "none";
 
 const magicBytes = 4;
-const outputBytes = 1024 * 1024;
+const outputBytes = 512 * 1024;
 
 /** What the first four bytes say; media types lie. @throws DomainError invalid-argument for bzip2 and xz, which layers may not use */
 export function compressionOf(start: Uint8Array): Compression {
