@@ -69,7 +69,7 @@ describe("usage of a real group", { skip }, () => {
       assert.ok(later.memory !== undefined && later.memory.workingSetBytes <= later.memory.usageBytes);
       assert.equal(later.memory.limitBytes, undefined);
       assert.equal(later.pids?.tasks, 1);
-      assert.equal(later.memoryHistory?.oomKills, 0);
+      assert.equal(later.memoryDetail?.oomKills, 0);
 
       const processes = await procNodeStats().processUsage([group.pid]);
       assert.ok(processes.fileDescriptors >= 3);

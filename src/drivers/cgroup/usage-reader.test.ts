@@ -57,7 +57,7 @@ describe("usage of groups", () => {
         limitBytes: 268_435_456,
       },
       swap: { usageBytes: 8192, limitBytes: undefined },
-      memoryHistory: { maxUsageBytes: 200_000_000, limitHits: 7, oomKills: 1 },
+      memoryDetail: { maxUsageBytes: 200_000_000, limitHits: 7, oomKills: 1 },
       pressure: {
         cpu: {
           some: { totalUs: 16_000_000, avg10: 0.5, avg60: 1.25, avg300: 0.13 },
@@ -107,7 +107,7 @@ describe("usage of groups", () => {
         limitBytes: 134_217_728,
       },
       swap: { usageBytes: 4096, limitBytes: 134_217_728 },
-      memoryHistory: { maxUsageBytes: 60_000_000, limitHits: 5, oomKills: 2 },
+      memoryDetail: { maxUsageBytes: 60_000_000, limitHits: 5, oomKills: 2 },
       pressure: undefined,
       io: [{ major: 254, minor: 0, readBytes: 8192, writtenBytes: 512, reads: 2, writes: 1 }],
       pids: { tasks: 3, maxTasks: 100 },

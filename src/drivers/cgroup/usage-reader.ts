@@ -8,7 +8,7 @@ import type {
   CgroupHugetlb,
   CgroupIoDevice,
   CgroupMemory,
-  CgroupMemoryHistory,
+  CgroupMemoryDetail,
   CgroupPids,
   CgroupPressure,
   CgroupSwap,
@@ -21,9 +21,9 @@ import { usageFilesV2 } from "./usage-v2.ts";
 
 /** The parts of one group, each read when asked for and undefined when it is not counted. */
 export interface UsageFiles {
-  cpu(): Promise<CgroupCpu | undefined>;
-  memory(): Promise<{ memory: CgroupMemory | undefined; swap: CgroupSwap | undefined }>;
-  memoryHistory(): Promise<CgroupMemoryHistory | undefined>;
+  cpu(detailed: boolean): Promise<CgroupCpu | undefined>;
+  memory(detailed: boolean): Promise<{ memory: CgroupMemory | undefined; swap: CgroupSwap | undefined }>;
+  memoryDetail(): Promise<CgroupMemoryDetail | undefined>;
   pressure(): Promise<CgroupPressure | undefined>;
   io(): Promise<CgroupIoDevice[] | undefined>;
   pids(): Promise<CgroupPids | undefined>;
@@ -46,16 +46,16 @@ export function cgroupUsageReader(
     async readUsage(cgroupPath, parts = allUsageParts) {
       const files = await filesOf(groupOf(cgroupPath));
       const wanted = new Set(parts);
-      const [cpu, memory, memoryHistory, pressure, io, pids, hugetlb] = await Promise.all([
-        wanted.has("cpu") ? files.cpu() : undefined,
-        wanted.has("memory") ? files.memory() : undefined,
-        wanted.has("memory-history") ? files.memoryHistory() : undefined,
+      const [cpu, memory, memoryDetail, pressure, io, pids, hugetlb] = await Promise.all([
+        wanted.has("cpu") ? files.cpu(wanted.has("cpu-detail")) : undefined,
+        wanted.has("memory") ? files.memory(wanted.has("memory-detail")) : undefined,
+        wanted.has("memory-detail") ? files.memoryDetail() : undefined,
         wanted.has("pressure") ? files.pressure() : undefined,
         wanted.has("io") ? files.io() : undefined,
         wanted.has("pids") ? files.pids() : undefined,
         wanted.has("hugetlb") ? hugePageSizes().then((sizes) => hugetlbOf(files, sizes)) : undefined,
       ]);
-      const counted = { cpu, ...nothing, ...memory, memoryHistory, pressure, io, pids, hugetlb };
+      const counted = { cpu, ...nothing, ...memory, memoryDetail, pressure, io, pids, hugetlb };
       if (Object.values(counted).every((part) => part === undefined)) return undefined;
       return { timestampNs: BigInt(Date.now()) * 1_000_000n, ...counted };
     },

@@ -1,4 +1,4 @@
-import type { CgroupCpu, CgroupMemory, CgroupMemoryHistory, CgroupSwap } from "./usage.ts";
+import type { CgroupCpu, CgroupMemory, CgroupMemoryDetail, CgroupSwap } from "./usage.ts";
 import {
   limit,
   nanoseconds,
@@ -20,23 +20,23 @@ export function usageFilesV1(directoryOf: (controller: string) => string | undef
   const readAll = (controller: string, names: readonly string[]): Promise<(string | undefined)[]> =>
     Promise.all(names.map((name) => read(controller, name)));
   return {
-    async cpu() {
+    async cpu(detailed) {
       const [usage, split, bandwidth] = await Promise.all([
         read("cpuacct", "cpuacct.usage"),
-        read("cpuacct", "cpuacct.stat"),
-        read("cpu", "cpu.stat"),
+        detailed ? read("cpuacct", "cpuacct.stat") : undefined,
+        detailed ? read("cpu", "cpu.stat") : undefined,
       ]);
       return cpuOf(usage, split, bandwidth);
     },
-    async memory() {
-      const files = ["memory.usage_in_bytes", "memory.stat", "memory.kmem.usage_in_bytes"];
-      const [usage, stat, kernel] = await readAll("memory", files);
+    async memory(detailed) {
+      const detail = detailed ? ["memory.kmem.usage_in_bytes"] : [];
+      const [usage, stat, kernel] = await readAll("memory", ["memory.usage_in_bytes", "memory.stat", ...detail]);
       return { memory: memoryOf(usage, stat, kernel), swap: swapOf(stat) };
     },
-    async memoryHistory() {
+    async memoryDetail() {
       const files = ["memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control"];
       const [max, failures, oom] = await readAll("memory", files);
-      return historyOf(max, failures, oom);
+      return memoryDetailOf(max, failures, oom);
     },
     // Version 1 keeps none.
     pressure: () => Promise.resolve(undefined),
@@ -100,7 +100,7 @@ function memoryOf(
   };
 }
 
-function historyOf(...[max, failures, oom]: (string | undefined)[]): CgroupMemoryHistory | undefined {
+function memoryDetailOf(...[max, failures, oom]: (string | undefined)[]): CgroupMemoryDetail | undefined {
   const limitHits = wholeNumber(failures);
   if (limitHits === undefined) return undefined;
   return { maxUsageBytes: wholeNumber(max), limitHits, oomKills: numberField(oom, "oom_kill") ?? 0 };

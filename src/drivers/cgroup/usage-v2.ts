@@ -2,7 +2,7 @@ import type {
   CgroupCpu,
   CgroupHugetlb,
   CgroupMemory,
-  CgroupMemoryHistory,
+  CgroupMemoryDetail,
   CgroupPids,
   CgroupPressure,
   CgroupSwap,
@@ -30,9 +30,9 @@ export function usageFilesV2(directory: string): UsageFiles {
       const [current, stat, max, swapCurrent, swapMax] = await Promise.all(files.map(read));
       return { memory: memoryOf(current, stat, max), swap: swapOf(swapCurrent, swapMax) };
     },
-    async memoryHistory() {
+    async memoryDetail() {
       const [events, peak] = await Promise.all(["memory.events", "memory.peak"].map(read));
-      return historyOf(events, peak);
+      return memoryDetailOf(events, peak);
     },
     async pressure() {
       const [cpu, memory, io] = await Promise.all(["cpu.pressure", "memory.pressure", "io.pressure"].map(read));
@@ -87,7 +87,7 @@ function memoryOf(
   };
 }
 
-function historyOf(events: string | undefined, peak: string | undefined): CgroupMemoryHistory | undefined {
+function memoryDetailOf(events: string | undefined, peak: string | undefined): CgroupMemoryDetail | undefined {
   if (events === undefined) return undefined;
   return {
     maxUsageBytes: wholeNumber(peak),

@@ -1,9 +1,20 @@
-/** What can be read of a group; each is a handful of files. */
-export type UsagePart = "cpu" | "memory" | "memory-history" | "pressure" | "io" | "pids" | "hugetlb";
+/** What can be read of a group; each is a few files, so ask for what is needed. */
+export type UsagePart =
+  | "cpu"
+  /** With "cpu": how the time is divided, and the quota's effect. */
+  | "cpu-detail"
+  | "memory"
+  /** Extremes and failures, and with "memory" what the kernel holds. */
+  | "memory-detail"
+  | "pressure"
+  | "io"
+  | "pids"
+  | "hugetlb";
 
 export interface CgroupCpu {
   /** Nanoseconds of all CPUs since the group was made. */
   usageNs: bigint;
+  // Version 1 tells the rest in files of its own, which are read for "cpu-detail" only.
   userNs: bigint | undefined;
   systemNs: bigint | undefined;
   /** Enforcement periods of the quota (CFS bandwidth), and in how many of them the group had to wait. */
@@ -21,6 +32,7 @@ export interface CgroupMemory {
   rssBytes: number;
   cacheBytes: number;
   mappedFileBytes: number;
+  /** On version 1 with "memory-detail" only. */
   kernelBytes: number | undefined;
   pageFaults: number;
   majorPageFaults: number;
@@ -28,7 +40,7 @@ export interface CgroupMemory {
   limitBytes: number | undefined;
 }
 
-export interface CgroupMemoryHistory {
+export interface CgroupMemoryDetail {
   /** Undefined where the kernel keeps none (version 2 before Linux 5.19). */
   maxUsageBytes: number | undefined;
   /** How often usage ran into the limit. */
@@ -92,7 +104,7 @@ export interface CgroupUsage {
   timestampNs: bigint;
   cpu: CgroupCpu | undefined;
   memory: CgroupMemory | undefined;
-  memoryHistory: CgroupMemoryHistory | undefined;
+  memoryDetail: CgroupMemoryDetail | undefined;
   /** Read with "memory"; undefined where swap is not accounted. */
   swap: CgroupSwap | undefined;
   /** Version 2 only, and only where the kernel keeps it (CONFIG_PSI, psi=1). */
@@ -115,8 +127,9 @@ export interface CgroupUsageReader {
 
 export const allUsageParts: readonly UsagePart[] = [
   "cpu",
+  "cpu-detail",
   "memory",
-  "memory-history",
+  "memory-detail",
   "pressure",
   "io",
   "pids",

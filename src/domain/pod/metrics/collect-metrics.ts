@@ -13,11 +13,11 @@ import type { ContainerFamily, MetricFamilies } from "./families.ts";
 
 /** What each family needs to be read of a container's group. */
 const partsOf: Readonly<Partial<Record<ContainerFamily, readonly UsagePart[]>>> = {
-  cpu: ["cpu"],
+  cpu: ["cpu", "cpu-detail"],
   diskIO: ["io"],
   hugetlb: ["hugetlb"],
-  memory: ["memory", "memory-history"],
-  oom: ["memory-history"],
+  memory: ["memory", "memory-detail"],
+  oom: ["memory-detail"],
   pressure: ["pressure"],
   process: ["pids"],
 };

@@ -16,7 +16,7 @@ export const memoryMetrics = [
   counter(
     "memory_failcnt",
     "How often memory usage ran into the limit.",
-    ({ usage }) => usage?.memoryHistory?.limitHits,
+    ({ usage }) => usage?.memoryDetail?.limitHits,
   ),
   gauge(
     "memory_usage_bytes",
@@ -26,7 +26,7 @@ export const memoryMetrics = [
   gauge(
     "memory_max_usage_bytes",
     "The most bytes of memory used so far.",
-    ({ usage }) => usage?.memoryHistory?.maxUsageBytes,
+    ({ usage }) => usage?.memoryDetail?.maxUsageBytes,
   ),
   gauge(
     "memory_working_set_bytes",
@@ -53,7 +53,7 @@ export const oomMetrics = [
   counter(
     "oom_events_total",
     "Processes of the container that the OOM killer has killed.",
-    ({ usage }) => usage?.memoryHistory?.oomKills,
+    ({ usage }) => usage?.memoryDetail?.oomKills,
   ),
 ];
 

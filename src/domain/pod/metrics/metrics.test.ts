@@ -151,6 +151,6 @@ describe("metrics of a pod", () => {
     await createStats(drivers, { collectionPeriodSeconds: 0, includedPodMetrics: [] }).listMetrics();
     assert.deepEqual(reads, []);
     await createStats(drivers, { collectionPeriodSeconds: 0, includedPodMetrics: ["cpu", "oom"] }).listMetrics();
-    assert.deepEqual(reads, [["cpu", "memory-history"]]);
+    assert.deepEqual(reads, [["cpu", "cpu-detail", "memory-detail"]]);
   });
 });
