@@ -16,8 +16,8 @@ export interface Call {
   readonly logger: Logger;
   /** Aborts when the client hangs up, its deadline passes, or (streams only) the server closes. */
   readonly signal: AbortSignal;
-  /** Milliseconds until the client's deadline, at least 0; undefined when it set none. */
-  readonly timeLeftMs: () => number | undefined;
+  /** When the client gives up, in milliseconds since the epoch; undefined when it waits for ever. */
+  readonly deadlineMs: number | undefined;
 }
 
 /** Answers a unary RPC. What it throws becomes the call's status. */

@@ -115,7 +115,7 @@ export class Edge {
       streaming,
       logger,
       signal: abort.signal,
-      timeLeftMs: () => timeLeftMs(grpcCall.getDeadline()),
+      deadlineMs: deadlineMs(grpcCall.getDeadline()),
     };
     const ended = (error: unknown): FailureStatus | null => {
       const failure = error === undefined ? null : statusOf(error);
@@ -128,9 +128,10 @@ export class Edge {
   }
 }
 
-function timeLeftMs(deadline: Date | number): number | undefined {
+/** grpc-js has infinity for a call without a deadline. */
+function deadlineMs(deadline: Date | number): number | undefined {
   const atMs = Number(deadline);
-  return Number.isFinite(atMs) ? Math.max(0, atMs - Date.now()) : undefined;
+  return Number.isFinite(atMs) ? atMs : undefined;
 }
 
 function logEnd(

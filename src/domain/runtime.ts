@@ -12,8 +12,8 @@ export interface Sandboxes {
   /** Makes the pod and gives its id once it is ready; a second call for the same attempt joins or gets the same id. */
   run(request: SandboxRequest, runtimeHandler: string): Promise<string>;
   /**
-   * Idempotent; unknown ids are fine (CRI: must not return an error). `deadlineMs` is the time left until the client gives
-   * up, which bounds the containers' grace.
+   * Idempotent; unknown ids are fine (CRI: must not return an error). `deadlineMs`, since the epoch, is when the client
+   * gives up, which bounds the containers' grace.
    */
   stop(id: string, deadlineMs: number | undefined): Promise<void>;
   /** Idempotent; stops first when needed. */

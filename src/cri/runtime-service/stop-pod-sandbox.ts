@@ -4,8 +4,8 @@ import { nonEmpty } from "../translate/required.ts";
 
 export const stopPodSandbox: Handler<typeof RuntimeService.method.stopPodSandbox> = async (
   { podSandboxId },
-  { runtime, timeLeftMs },
+  { runtime, deadlineMs },
 ) => {
-  await runtime.sandboxes.stop(nonEmpty(podSandboxId, "pod_sandbox_id"), timeLeftMs());
+  await runtime.sandboxes.stop(nonEmpty(podSandboxId, "pod_sandbox_id"), deadlineMs);
   return {};
 };
