@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { check, libc } from "#kernel/libc.ts";
 import { bindMount, unmount } from "#kernel/mount.ts";
+import { type IpFamily, tcpSocket } from "#kernel/tcp-socket.ts";
 
 const unshareCall = libc.func("int unshare(int flags)") as (flags: number) => number;
 const setnsCall = libc.func("int setns(int fd, int type)") as (fd: number, type: number) => number;
@@ -19,9 +20,14 @@ const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument
   argument: Buffer,
 ) => number;
 
-export type NamespaceKind = "net" | "ipc" | "uts";
+export type NamespaceKind = "net" | "ipc" | "uts" | "user";
 
-const cloneFlags: Record<NamespaceKind, number> = { net: 0x40000000, ipc: 0x08000000, uts: 0x04000000 };
+const cloneFlags: Record<NamespaceKind, number> = {
+  net: 0x40000000,
+  ipc: 0x08000000,
+  uts: 0x04000000,
+  user: 0x10000000,
+};
 
 /** Namespaces to make together; each is kept alive by a bind mount on its path, which the caller unmounts and removes. */
 export interface NamespacesRequest {
@@ -30,6 +36,8 @@ export interface NamespacesRequest {
   hostname?: string;
   /** Written inside the new namespaces, e.g. `net.ipv4.ip_forward`. */
   sysctls: Record<string, string>;
+  /** Pins the namespaces of this process instead of making new ones: those of a user namespace have to be made by a process of it. */
+  of?: number;
 }
 
 /**
@@ -38,20 +46,44 @@ export interface NamespacesRequest {
  * @throws SystemError
  */
 export function makeNamespaces(request: NamespacesRequest): void {
+  if (request.of !== undefined) {
+    pinNamespacesOf(request, request.of);
+    return;
+  }
   using home = currentNamespaces(request.pins.map((pin) => pin.kind));
   using undo = new DisposableStack();
   const flags = request.pins.reduce((all, pin) => all | cloneFlags[pin.kind], 0);
   check(unshareCall(flags), "unshare");
   undo.defer(() => home.enter());
-  if (request.pins.some((pin) => pin.kind === "net")) bringLoopbackUp();
-  if (request.hostname !== undefined)
+  configure(request);
+  pin(request, "/proc/thread-self/ns");
+}
+
+/** The namespaces are entered to set them up, but for the user namespace: a thread cannot, and need not. */
+function pinNamespacesOf(request: NamespacesRequest, pid: number): void {
+  const kinds = request.pins.map((one) => one.kind).filter((kind) => kind !== "user");
+  using home = currentNamespaces(kinds);
+  using undo = new DisposableStack();
+  undo.defer(() => home.enter());
+  for (const kind of kinds) enterNamespace(`/proc/${pid}/ns/${kind}`, kind);
+  configure(request);
+  pin(request, `/proc/${pid}/ns`);
+}
+
+function configure(request: NamespacesRequest): void {
+  if (request.pins.some((one) => one.kind === "net")) bringLoopbackUp();
+  if (request.hostname !== undefined) {
     check(sethostname(request.hostname, Buffer.byteLength(request.hostname)), "sethostname");
+  }
   for (const [name, value] of Object.entries(request.sysctls)) writeFileSync(sysctlPath(name), value);
+}
+
+function pin(request: NamespacesRequest, directory: string): void {
   using failed = new DisposableStack();
-  for (const pin of request.pins) {
-    closeSync(openSync(pin.path, "a", 0o600));
-    bindMount(`/proc/thread-self/ns/${pin.kind}`, pin.path);
-    failed.defer(() => unmount(pin.path, { lazy: true }));
+  for (const one of request.pins) {
+    closeSync(openSync(one.path, "a", 0o600));
+    bindMount(`${directory}/${one.kind}`, one.path);
+    failed.defer(() => unmount(one.path, { lazy: true }));
   }
   failed.move();
 }
@@ -64,17 +96,30 @@ export function sysctlPath(name: string): string {
 
 /** Reads a file such as /proc/thread-self/net/dev inside the network namespace pinned at `path`. */
 export function readInNetworkNamespace(path: string, file: string): string {
+  return inNetworkNamespace(path, () => readFileSync(file, "utf8"));
+}
+
+/** A socket of the network namespace pinned at `path`; see `tcpSocket`. */
+export function tcpSocketInNetworkNamespace(path: string, family: IpFamily): number {
+  return inNetworkNamespace(path, () => tcpSocket(family));
+}
+
+function inNetworkNamespace<T>(path: string, work: () => T): T {
   using home = currentNamespaces(["net"]);
-  const fd = openSync(path, "r");
+  enterNamespace(path, "net");
   try {
-    check(setnsCall(fd, cloneFlags.net), "setns", path);
-  } finally {
-    closeSync(fd);
-  }
-  try {
-    return readFileSync(file, "utf8");
+    return work();
   } finally {
     home.enter();
+  }
+}
+
+function enterNamespace(path: string, kind: NamespaceKind): void {
+  const fd = openSync(path, "r");
+  try {
+    check(setnsCall(fd, cloneFlags[kind]), "setns", path);
+  } finally {
+    closeSync(fd);
   }
 }
 

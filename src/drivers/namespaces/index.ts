@@ -1,16 +1,28 @@
-export type NamespaceKind = "net" | "ipc" | "uts";
+export type NamespaceKind = "net" | "ipc" | "uts" | "user";
+
+/** Part of a user namespace's map. */
+export interface IdMapRange {
+  containerId: number;
+  hostId: number;
+  length: number;
+}
 
 /** Namespaces that outlive their makers: each is a bind mount below one directory, named after its sandbox. */
 export interface Namespaces {
   /**
-   * Makes the namespaces together, `lo` up in the network one, hostname and sysctls set, and pins them. On failure nothing stays.
+   * Makes the namespaces together, all of them belonging to the user namespace where one is among them, `lo` up in the network one, hostname and sysctls set, and pins them. On failure nothing stays.
    * Undone by `unpin`.
    * @throws DomainError invalid-argument for a sysctl that the kernel refuses, internal otherwise
    */
   pin(
     sandboxId: string,
     kinds: readonly NamespaceKind[],
-    settings: { hostname?: string; sysctls: Readonly<Record<string, string>> },
+    settings: {
+      hostname?: string;
+      sysctls: Readonly<Record<string, string>>;
+      /** Of the user namespace. */
+      idMaps?: { uids: readonly IdMapRange[]; gids: readonly IdMapRange[] };
+    },
   ): Promise<Partial<Record<NamespaceKind, string>>>;
   /** Idempotent. */
   unpin(sandboxId: string): Promise<void>;

@@ -2,10 +2,14 @@ import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
+import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
+import { holdUserNamespace } from "#kernel/user-namespace.ts";
 import { unmount } from "#kernel/mount.ts";
 import type { NamespaceKind, Namespaces } from "./index.ts";
 
-const kinds: readonly NamespaceKind[] = ["net", "ipc", "uts"];
+type IdMaps = NonNullable<Parameters<Namespaces["pin"]>[2]["idMaps"]>;
+
+const kinds: readonly NamespaceKind[] = ["net", "ipc", "uts", "user"];
 
 /** Pins at `<directory>/<kind>ns/<sandbox id>`, where tools for CRI-O look for them. */
 export function pinnedNamespaces(directory: string, thread: KernelThread): Namespaces {
@@ -13,17 +17,27 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
   const pinOf = (kind: NamespaceKind, id: string): string => path.join(directoryOf(kind), id);
   let made: Promise<unknown> | undefined;
 
+  async function makeInUserNamespace(request: NamespacesRequest, idMaps: IdMaps): Promise<void> {
+    await using holder = await holdUserNamespace(
+      request.pins.map((pin) => pin.kind),
+      idMaps,
+    );
+    await thread.makeNamespaces({ ...request, of: holder.pid });
+  }
+
   return {
     async pin(sandboxId, wanted, settings) {
       made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 })));
       await made;
       const pins = wanted.map((kind) => ({ kind, path: pinOf(kind, sandboxId) }));
       try {
-        await thread.makeNamespaces({
+        const request = {
           pins,
           sysctls: settings.sysctls,
           ...(settings.hostname !== undefined && wanted.includes("uts") ? { hostname: settings.hostname } : {}),
-        });
+        };
+        if (settings.idMaps === undefined) await thread.makeNamespaces(request);
+        else await makeInUserNamespace(request, settings.idMaps);
       } catch (error) {
         await this.unpin(sandboxId);
         throw pinError(sandboxId, wanted, settings.sysctls, error);
