@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Metric } from "#domain/runtime.ts";
 import { exampleContainerRequest, noResources } from "#domain/container/request-example.ts";
@@ -66,6 +67,17 @@ describe("metric descriptors", () => {
     assert.deepEqual(names([]), ["container_last_seen"]);
     assert.deepEqual(names(["oom"]), ["container_last_seen", "container_oom_events_total"]);
     assert.equal(names(["network"]).length, 9);
+  });
+});
+
+describe("the page about metrics", () => {
+  it("names every metric with its labels and its meaning", () => {
+    const page = readFileSync(new URL("../../../../docs/stats-and-metrics.md", import.meta.url), "utf8");
+    for (const { name, labelKeys, help } of nodeWith(["all"]).stats.metricDescriptors()) {
+      if (name === "container_last_seen") continue;
+      const more = labelKeys.slice(6).map((key) => `\`${key}\``);
+      assert.ok(page.includes(`| \`${name}\` | ${more.join(", ")} | ${help} |`), name);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Runs `work` at once and then again and again, `periodMs` after the last run has ended, so that slow runs never overlap. It
+ * Runs `work`, which must not reject, at once and then `periodMs` after each run has ended, so that slow runs never overlap. It
  * keeps no program alive. Disposing it waits for a run under way.
  */
 export function periodically(periodMs: number, work: () => Promise<void>): AsyncDisposable {
