@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, type CriClient } from "#cri/client.ts";
@@ -96,6 +96,11 @@ export class TestDaemon implements AsyncDisposable {
       throw new Error(`berth did not end ${stopTimeoutMs} ms after SIGTERM:\n${this.logTail()}`);
   }
 
+  /** Resolves once the process has ended, by whatever. */
+  async ended(): Promise<void> {
+    if (this.#process !== undefined && this.running) await once(this.#process, "exit");
+  }
+
   /** Kills the daemon, without warning unless told otherwise, and starts it again on the same folders. */
   async restart(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await this.kill(signal);
@@ -116,6 +121,12 @@ export class TestDaemon implements AsyncDisposable {
       const text = readFileSync(file, "utf8");
       if (text.includes(bootId)) writeFileSync(file, text.replaceAll(bootId, another));
     }
+  }
+
+  /** Adds a registry that plain http may be used for, by registries.conf and a restart. */
+  async allowInsecure(host: string): Promise<void> {
+    appendFileSync(this.places.registriesFile, `\n[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
+    await this.restart("SIGTERM");
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,10 +1,23 @@
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
+import { cniPluginFolder, findProgram } from "./requirements.ts";
 
 /**
- * A script that stands before a program and fails on demand: while the plan's file is there, calls whose arguments or
- * environment match fail with its message, before or after the program itself has run.
+ * What happens at a call: the program fails instead of running, or after it has done its work, or dies by a signal; or
+ * the daemon dies, just before the program runs or just after.
  */
+export type Trouble = "fail-before" | "fail-after" | "die" | "crash-before" | "crash-after";
+
+/** A script that stands before a program and makes trouble at the calls it is told to. */
 export class Wrapper {
   readonly file: string;
   readonly #plan: string;
@@ -20,15 +33,22 @@ export class Wrapper {
   }
 
   /**
-   * Fails the next calls that match the shell pattern `matching` on `$CNI_COMMAND $*`.
-   * `when`: instead of the program, after it has done its work, or by SIGKILL to itself.
+   * Makes trouble at the calls whose `$CNI_COMMAND $*` fits the shell pattern `matching`: at each of them until
+   * `behave`, except that the daemon is killed only once.
    */
-  fail(matching: string, when: "before" | "after" | "killed"): void {
-    writeFileSync(this.#plan, `${when} ${matching}`);
+  plan(trouble: Trouble, matching: string, daemonPid = 0): void {
+    // Renamed in, because the script may be reading it at this moment.
+    writeFileSync(`${this.#plan}.new`, `${trouble} ${daemonPid} ${matching}\n`);
+    renameSync(`${this.#plan}.new`, this.#plan);
   }
 
-  succeed(): void {
+  behave(): void {
     rmSync(this.#plan, { force: true });
+  }
+
+  /** True once a crash that was planned has happened. */
+  get crashed(): boolean {
+    return !existsSync(this.#plan);
   }
 
   /** `$CNI_COMMAND $*` of each call so far. */
@@ -37,16 +57,53 @@ export class Wrapper {
   }
 }
 
+/** All programs that a daemon starts for a pod, each behind a wrapper. */
+export interface WrappedPrograms {
+  bridge: Wrapper;
+  portmap: Wrapper;
+  conmon: Wrapper;
+  runc: Wrapper;
+  pluginFolder: string;
+  behave(): void;
+}
+
+export function wrapPrograms(folder: string): WrappedPrograms {
+  const plugins = cniPluginFolder() ?? "/usr/lib/cni";
+  const pluginFolder = path.join(folder, "cni");
+  mkdirSync(pluginFolder);
+  for (const plain of ["host-local", "loopback"])
+    symlinkSync(path.join(plugins, plain), path.join(pluginFolder, plain));
+  const bridge = new Wrapper(pluginFolder, "bridge", path.join(plugins, "bridge"));
+  const portmap = new Wrapper(pluginFolder, "portmap", path.join(plugins, "portmap"));
+  const conmon = new Wrapper(folder, "conmon", findProgram("conmon") ?? "conmon");
+  const runc = new Wrapper(folder, "runc", findProgram("runc") ?? "runc");
+  const behave = (): void => [bridge, portmap, conmon, runc].forEach((wrapper) => wrapper.behave());
+  return { bridge, portmap, conmon, runc, pluginFolder, behave };
+}
+
 function script(program: string, plan: string, calls: string): string {
   return `#!/bin/sh
 call="$CNI_COMMAND $*"
 printf '%s\\n' "$call" >>'${calls}'
-if [ -r '${plan}' ]; then
-  read -r when matching <'${plan}'
+if read -r trouble daemon matching 2>/dev/null <'${plan}'; then
   case $call in
     $matching)
-      if [ "$when" = after ]; then '${program}' "$@" >/dev/null 2>&1; fi
-      if [ "$when" = killed ]; then kill -KILL $$; fi
+      case $trouble in
+        die) kill -KILL $$ ;;
+        fail-after) '${program}' "$@" >/dev/null 2>&1 ;;
+        crash-before)
+          rm -f '${plan}'
+          kill -KILL "$daemon"
+          exec '${program}' "$@"
+          ;;
+        crash-after)
+          rm -f '${plan}'
+          '${program}' "$@"
+          status=$?
+          kill -KILL "$daemon"
+          exit $status
+          ;;
+      esac
       if [ -n "$CNI_COMMAND" ]; then
         printf '{"cniVersion":"1.0.0","code":11,"msg":"injected failure"}\\n'
       else

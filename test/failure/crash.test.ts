@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, describe, it } from "node:test";
+import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
+import type { TestDaemon } from "../support/daemon.ts";
+import { startFaultyProxy, type SeenRequest } from "../support/faulty-proxy.ts";
+import { useDaemon } from "../support/fixture.ts";
+import { buildImage, type BuiltImage } from "../support/image-builder.ts";
+import {
+  containerConfig,
+  createContainer,
+  podConfig,
+  pull,
+  removePod,
+  runToEnd,
+  startContainer,
+  stopPod,
+  type PodConfig,
+} from "../support/pods.ts";
+import { startRegistry } from "../support/registry.ts";
+import { cannotRunPods } from "../support/requirements.ts";
+import { wrapPrograms, type WrappedPrograms } from "../support/wrapper.ts";
+
+const { runPodSandbox, listPodSandbox, listContainers } = RuntimeService.method;
+
+interface Point {
+  program: Exclude<keyof WrappedPrograms, "pluginFolder" | "behave">;
+  call: string;
+}
+
+const points: readonly Point[] = [
+  { program: "bridge", call: "ADD *" },
+  { program: "portmap", call: "ADD *" },
+  { program: "conmon", call: "*" },
+  { program: "runc", call: "* create *" },
+  { program: "runc", call: "* start *" },
+  { program: "runc", call: "* kill *" },
+  { program: "runc", call: "* delete *" },
+  { program: "bridge", call: "DEL *" },
+];
+
+const folder = mkdtempSync(path.join(tmpdir(), "berth-crash-"));
+
+describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods() }, () => {
+  const programs = wrapPrograms(folder);
+  const suite = useDaemon(() => ({
+    runtimePath: programs.runc.file,
+    conmonPath: programs.conmon.file,
+    pluginFolders: [programs.pluginFolder],
+  }));
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** From RunPodSandbox to RemovePodSandbox, as far as the daemon lives. */
+  async function life(daemon: TestDaemon, config: PodConfig): Promise<void> {
+    const { podSandboxId } = await daemon.client.call(runPodSandbox, { config });
+    const pod = { id: podSandboxId, config };
+    const id = await createContainer(daemon, pod, containerConfig(suite.busybox, "main", ["sleep", "1000"]));
+    await startContainer(daemon, id);
+    await stopPod(daemon, podSandboxId);
+    await removePod(daemon, podSandboxId);
+  }
+
+  for (const { program, call } of points) {
+    for (const trouble of ["crash-before", "crash-after"] as const) {
+      it(`goes on with true states and nothing half-made: ${trouble} ${program} ${call}`, async () => {
+        const { daemon } = suite;
+        const before = daemon.footprint();
+        const config = podConfig(daemon, `${program}-${trouble}`);
+        programs[program].plan(trouble, call, daemon.pid);
+        await life(daemon, config).catch(() => {});
+        assert.ok(programs[program].crashed, `${program} ${call} was never called`);
+        await daemon.ended();
+        await daemon.start();
+        await statesAreTrue(daemon);
+        await canBeMadeAgain(daemon, config);
+        await daemon.removeAllPods();
+        await daemon.holdsNoMoreThan(before);
+      });
+    }
+  }
+
+  /** Containers run exactly when their processes do, and nothing is unknown. */
+  async function statesAreTrue(daemon: TestDaemon): Promise<void> {
+    const { containers } = await daemon.client.call(listContainers, {});
+    for (const { id, state } of containers) {
+      assert.notEqual(state, ContainerState.CONTAINER_UNKNOWN);
+      const answer = await daemon.client.call(RuntimeService.method.containerStatus, {
+        containerId: id,
+        verbose: true,
+      });
+      const { pid } = JSON.parse(answer.info["info"] ?? "{}") as { pid?: number };
+      if (state === ContainerState.CONTAINER_RUNNING) assert.ok(isAlive(pid), `${id} runs as ${pid}`);
+    }
+  }
+
+  /** The kubelet asks again with the same metadata: the names are free or the pod is the same. */
+  async function canBeMadeAgain(daemon: TestDaemon, config: PodConfig): Promise<void> {
+    const { items } = await daemon.client.call(listPodSandbox, {});
+    for (const { id } of items) await removePod(daemon, id);
+    const { podSandboxId } = await daemon.client.call(runPodSandbox, { config });
+    const again = containerConfig(suite.busybox, "main", ["echo", "again"]);
+    assert.equal((await runToEnd(daemon, { id: podSandboxId, config }, again)).stdout, "again\n");
+  }
+});
+
+describe("a daemon killed in the middle of a pull", { skip: cannotRunPods() }, () => {
+  const suite = useDaemon();
+
+  const moments: { name: string; at: (image: BuiltImage) => (request: SeenRequest) => boolean; passBytes: number }[] = [
+    {
+      name: "the manifest is asked for",
+      at:
+        () =>
+        ({ target }) =>
+          target.includes("/manifests/"),
+      passBytes: 0,
+    },
+    {
+      name: "the configuration is asked for",
+      at:
+        ({ config }) =>
+        ({ target }) =>
+          target.endsWith(config.digest),
+      passBytes: 0,
+    },
+    {
+      name: "a layer begins",
+      at:
+        ({ layers }) =>
+        ({ target }) =>
+          target.endsWith(layers[0]?.digest ?? "-"),
+      passBytes: 1,
+    },
+    {
+      name: "half of a layer is there",
+      at:
+        ({ layers }) =>
+        ({ target }) =>
+          target.endsWith(layers[0]?.digest ?? "-"),
+      passBytes: 500_000,
+    },
+    {
+      name: "the last layer is asked for",
+      at:
+        ({ layers }) =>
+        ({ target }) =>
+          target.endsWith(layers.at(-1)?.digest ?? "-"),
+      passBytes: 0,
+    },
+  ];
+
+  for (const { name, at, passBytes } of moments) {
+    it(`pulls the image again after it died when ${name}`, async () => {
+      const { daemon } = suite;
+      const image = buildImage({
+        layers: [
+          { entries: busyboxEntries() },
+          ...[1, 2, 3].map((number) => ({ entries: [{ path: `n${number}`, content: name }] })),
+        ],
+        config: busyboxConfig,
+      });
+      await using registry = await startRegistry();
+      await registry.push(image, "crash/image", "v1");
+      const reached = Promise.withResolvers<void>();
+      const dead = Promise.withResolvers<void>();
+      let crashAt: ((request: SeenRequest) => boolean) | undefined = at(image);
+      await using proxy = await startFaultyProxy(registry.host, (request) => {
+        if (crashAt?.(request) !== true) return undefined;
+        crashAt = undefined;
+        reached.resolve();
+        return { kind: "stall", afterBytes: passBytes, release: dead.promise };
+      });
+      await daemon.allowInsecure(proxy.host);
+      const before = daemon.footprint();
+      const reference = `${proxy.host}/crash/image:v1`;
+      const pulling = pull(daemon, reference).catch(() => {});
+      await reached.promise;
+      await daemon.kill("SIGKILL");
+      dead.resolve();
+      await pulling;
+      await daemon.start();
+      const { image: half } = await daemon.client.call(ImageService.method.imageStatus, {
+        image: { image: reference },
+      });
+      assert.equal(half, undefined);
+      await daemon.holdsNoMoreThan(before);
+      await pull(daemon, reference);
+      const { podSandboxId } = await daemon.client.call(runPodSandbox, { config: podConfig(daemon, "after-crash") });
+      const pod = { id: podSandboxId, config: podConfig(daemon, "after-crash") };
+      assert.equal((await runToEnd(daemon, pod, containerConfig(reference, "main", ["cat", "/n3"]))).stdout, name);
+      await removePod(daemon, podSandboxId);
+      await daemon.client.call(ImageService.method.removeImage, { image: { image: reference } });
+      await daemon.holdsNoMoreThan(before);
+    });
+  }
+});
+
+function isAlive(pid: number | undefined): boolean {
+  try {
+    return pid !== undefined && pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
