@@ -1,3 +1,4 @@
+import type { ImageSignature } from "#spec/image-signature.ts";
 import type { Digest } from "#spec/oci-image.ts";
 
 /** The chain id of a layer and all beneath it (image-spec config.md, "Layer ChainID"); the key of an unpacked layer. */
@@ -23,6 +24,8 @@ export interface ImageRecord {
   /** Artifacts (config that is no image config) are kept with their blobs instead of layers. */
   artifact?: { title: string; digest: Digest; sizeBytes: number }[];
   annotations?: Record<string, string>;
+  /** What the signature policy accepted it by; the store keeps them as they are. */
+  signatures?: readonly ImageSignature[];
 }
 
 export interface LayerInfo {
@@ -130,6 +133,8 @@ export interface Storage {
 
 /** Host and container ids of a user namespace, for idmapped mounts. */
 export interface IdMap {
+  /** Path of the pinned user namespace. */
+  userNamespace: string;
   uids: { hostId: number; containerId: number; length: number }[];
   gids: { hostId: number; containerId: number; length: number }[];
 }

@@ -93,8 +93,10 @@ export class Layout {
   async create(): Promise<void> {
     for (const root of [this.imageRoot, this.containerRoot, this.runRoot])
       await mkdir(root, { recursive: true, mode: 0o711 });
-    const below = [this.layers, this.images, this.staging, this.corrupt, this.containers, this.trash, this.mounts];
+    const below = [this.layers, this.images, this.staging, this.corrupt, this.containers, this.trash];
     await Promise.all(below.map((directory) => mkdir(directory, { recursive: true, mode: 0o700 })));
+    // Passable, so that the runtime can enter roots as the root of a user namespace; each root's own directory is not.
+    await mkdir(this.mounts, { recursive: true, mode: 0o711 });
     const blobs = ["sha256", "sha512"].map((algorithm) => path.join(this.blobs, algorithm));
     await Promise.all(blobs.map((directory) => mkdir(directory, { recursive: true, mode: 0o700 })));
     await mkdir(this.empty, { recursive: true, mode: 0o755 });

@@ -1,7 +1,9 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { rmdirSync } from "node:fs";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { bindMount, MountFlag } from "#kernel/mount.ts";
+import { mountIdmapped } from "#kernel/idmapped-mount.ts";
+import { bindMount, MountFlag, unmount } from "#kernel/mount.ts";
 import { mountOverlay } from "#kernel/overlay.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
@@ -17,6 +19,7 @@ interface StoredRootfs {
   version: 1;
   chainIds: ChainId[];
   mountLabel?: string;
+  idMap?: IdMap;
 }
 
 const recordName = "rootfs.json";
@@ -79,15 +82,13 @@ export class RootfsStore {
     options: { mountLabel?: string; idMap?: IdMap },
   ): Promise<Rootfs> {
     const place = this.#layout.container(id);
-    if (options.idMap !== undefined) {
-      throw new DomainError("unimplemented", `container root ${id}: id-mapped layers are not supported`);
-    }
     if (this.#roots.has(id)) throw new DomainError("already-exists", `container root ${id} exists already`);
     this.#checkLayers(id, chainIds);
     const stored: StoredRootfs = {
       version: 1,
       chainIds: [...chainIds],
       ...(options.mountLabel === undefined ? {} : { mountLabel: options.mountLabel }),
+      ...(options.idMap === undefined ? {} : { idMap: options.idMap }),
     };
     await using undo = new AsyncDisposableStack();
     this.#roots.set(id, stored);
@@ -108,7 +109,7 @@ export class RootfsStore {
     try {
       const upper = path.join(staging, "upper");
       await Promise.all([
-        mkdir(upper).then(() => this.#setRootMetadata(upper, stored.chainIds)),
+        mkdir(upper).then(() => this.#setRootMetadata(upper, stored)),
         mkdir(path.join(staging, "work"), { mode: 0o700 }),
         writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 }),
       ]);
@@ -120,11 +121,11 @@ export class RootfsStore {
   }
 
   /** The upper directory is what the container sees as `/`: it gets the owner and mode that the image gives the root. */
-  async #setRootMetadata(upper: string, chainIds: readonly ChainId[]): Promise<void> {
+  async #setRootMetadata(upper: string, { chainIds, idMap }: StoredRootfs): Promise<void> {
     const source = chainIds.findLast((chainId) => this.#layers.hasRootEntry(chainId));
-    if (source === undefined) return chmod(upper, 0o755);
-    const { uid, gid, mode } = await stat(this.#layout.diff(source));
-    await chown(upper, uid, gid);
+    const { uid, gid, mode } =
+      source === undefined ? { uid: 0, gid: 0, mode: 0o755 } : await stat(this.#layout.diff(source));
+    await chown(upper, hostId(uid, idMap?.uids), hostId(gid, idMap?.gids));
     await chmod(upper, mode & 0o7777);
   }
 
@@ -145,14 +146,18 @@ export class RootfsStore {
     const workDir = path.join(this.#layout.container(id), "work");
     await onDisk(`container root ${id}`, this.#layout.runRoot, async () => {
       await mkdir(mountPath, { recursive: true, mode: 0o700 });
+      // The runtime enters the root as the root of the container's user namespace, nobody else may look in from outside.
+      if (stored.idMap !== undefined) await chown(path.dirname(mountPath), hostId(0, stored.idMap.uids), 0);
       // A volatile overlay leaves a mark that forbids the next mount: its upper may be damaged after power loss. The
       // containers of before a power loss are only started anew, not continued.
       await rm(path.join(workDir, "work"), { recursive: true, force: true });
     });
+    const lowerDirs = stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds);
+    using lower = await this.#lowerDirs(id, lowerDirs, stored.idMap);
     try {
       mountOverlay({
         target: mountPath,
-        lowerDirs: stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds),
+        lowerDirs: lower.directories,
         upper: { upperDir: this.#upper(id), workDir },
         flags: MountFlag.noDev,
         options: {
@@ -168,6 +173,42 @@ export class RootfsStore {
       });
     }
     return { mountPath, upperPath: this.#upper(id) };
+  }
+
+  /**
+   * The layers with the ids that the container's user namespace gives them. The idmapped mounts are needed only while the overlay is
+   * mounted, which takes copies of them; so nobody sees them for long, and a crash leaves mounts that `load` takes down.
+   */
+  async #lowerDirs(
+    id: string,
+    plain: string[],
+    idMap: IdMap | undefined,
+  ): Promise<{ directories: string[] } & Disposable> {
+    const undo = new DisposableStack();
+    if (idMap === undefined) return { directories: plain, [Symbol.dispose]: () => undo.dispose() };
+    const place = this.#lower(id);
+    try {
+      await removeLowerMounts(place);
+      await mkdir(place, { recursive: true, mode: 0o700 });
+      undo.defer(() => rmdirSync(place));
+      const directories: string[] = [];
+      for (const [index, directory] of plain.entries()) {
+        const target = path.join(place, String(index));
+        await mkdir(target);
+        undo.defer(() => rmdirSync(target));
+        mountIdmapped(directory, target, idMap.userNamespace);
+        undo.defer(() => void unmount(target, { lazy: true }));
+        directories.push(target);
+      }
+      return { directories, [Symbol.dispose]: () => undo.dispose() };
+    } catch (error) {
+      undo.dispose();
+      throw new DomainError(
+        "internal",
+        `container root ${id}: its layers cannot be idmapped, which user namespaces need: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
   }
 
   async unmount(id: string): Promise<void> {
@@ -191,6 +232,7 @@ export class RootfsStore {
     const mountPath = this.#layout.mountPoint(id);
     unmountAll(mountPath);
     await onDisk(`mount point of container root ${id}`, this.#layout.runRoot, async () => {
+      await removeLowerMounts(this.#lower(id));
       await removeDirectory(mountPath);
       await removeDirectory(path.dirname(mountPath));
     });
@@ -254,9 +296,30 @@ export class RootfsStore {
     return chainIds.map((chainId) => this.#layout.diff(chainId));
   }
 
+  /** Where the idmapped layers of a root are mounted for a moment. */
+  #lower(id: string): string {
+    return path.join(path.dirname(this.#layout.mountPoint(id)), "lower");
+  }
+
   #upper(id: string): string {
     return path.join(this.#layout.container(id), "upper");
   }
+}
+
+/** Takes down what a crash may have left of idmapped layers. */
+async function removeLowerMounts(place: string): Promise<void> {
+  const names = await readdir(place).catch(() => []);
+  for (const name of names) {
+    unmountAll(path.join(place, name));
+    await removeDirectory(path.join(place, name));
+  }
+  await removeDirectory(place);
+}
+
+/** The host's id of an id in the image; one that the map leaves out belongs to nobody in particular and stays. */
+function hostId(id: number, ranges: IdMap["uids"] | undefined): number {
+  const range = ranges?.find((one) => id >= one.containerId && id < one.containerId + one.length);
+  return range === undefined ? id : range.hostId + id - range.containerId;
 }
 
 function parseStoredRootfs(text: string): StoredRootfs {

@@ -50,16 +50,18 @@ export class SharedFlight<K, T, P> {
 
   #begin(key: K, start: (signal: AbortSignal, report: (progress: P) => void) => Promise<T>): Flight<T, P> {
     const stop = new AbortController();
-    const waiters = new Set<(progress: P) => void>();
+    const result = Promise.withResolvers<T>();
+    const flight: Flight<T, P> = { stop, result: result.promise, waiters: new Set(), lastProgress: undefined };
     const report = (progress: P): void => {
       flight.lastProgress = progress;
-      for (const waiter of waiters) waiter(progress);
+      for (const waiter of flight.waiters) waiter(progress);
     };
-    const result = start(stop.signal, report).finally(() => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    });
-    result.catch(() => undefined);
-    const flight: Flight<T, P> = { stop, result, waiters, lastProgress: undefined };
+    flight.result
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      });
+    start(stop.signal, report).then(result.resolve, result.reject);
     this.#flights.set(key, flight);
     return flight;
   }

@@ -268,7 +268,11 @@ describe("TarReader, sparse files", () => {
       { path: "after" },
     ]);
     const [sparse, after] = read(archive);
-    const file = [..."abcdef"].map((letter) => letter.repeat(512)).join(".".repeat(512)) + ".".repeat(88);
+    const file =
+      "abcdef"
+        .split("")
+        .map((letter) => letter.repeat(512))
+        .join(".".repeat(512)) + ".".repeat(88);
     assert.equal(sparse?.content, file);
     assert.equal(after?.entry.path, "after");
   });

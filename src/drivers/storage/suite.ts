@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import type { Digest } from "#spec/oci-image.ts";
+import { tarOf } from "../../../test/support/tar.ts";
+import type { ChainId, ImageRecord, LayerSource, Storage } from "./index.ts";
+
+interface SuiteLayer {
+  chainId: ChainId;
+  diffId: Digest;
+  source: LayerSource;
+}
+
+function sha256(bytes: Uint8Array): Digest {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+function sourceOf(bytes: Uint8Array, changes: Partial<LayerSource> = {}): LayerSource {
+  const open = async (offset: number): Promise<ReadableStream<Uint8Array>> =>
+    new ReadableStream({
+      start(controller) {
+        if (offset < bytes.length) controller.enqueue(bytes.subarray(offset));
+        controller.close();
+      },
+    });
+  return { digest: sha256(bytes), sizeBytes: bytes.length, mediaType: "application/octet-stream", open, ...changes };
+}
+
+function layer(changes: Partial<LayerSource> = {}): SuiteLayer {
+  const tar = tarOf([{ path: "file", content: randomBytes(100) }]);
+  return { chainId: sha256(tar), diffId: sha256(tar), source: sourceOf(gzipSync(tar), changes) };
+}
+
+function record(layers: readonly SuiteLayer[], changes: Partial<ImageRecord> = {}): ImageRecord {
+  return {
+    id: randomBytes(32).toString("hex"),
+    repoTags: [],
+    repoDigests: [],
+    manifestDigest: sha256(randomBytes(8)),
+    manifestMediaType: "application/vnd.oci.image.manifest.v1+json",
+    chainIds: layers.map(({ chainId }) => chainId),
+    compressedSizeBytes: 1,
+    unpackedSizeBytes: 1,
+    pulledAtMs: 1,
+    ...changes,
+  };
+}
+
+const { signal } = new AbortController();
+
+/** What every implementation of `Storage` keeps. `open` gives one that is empty; it is closed after each test. */
+export function storageSuite(name: string, open: () => Promise<{ storage: Storage } & AsyncDisposable>): void {
+  describe(`${name} keeps the contract of Storage`, () => {
+    let opened: { storage: Storage } & AsyncDisposable;
+    let storage: Storage;
+    beforeEach(async () => {
+      opened = await open();
+      storage = opened.storage;
+    });
+    afterEach(() => opened[Symbol.asyncDispose]());
+
+    it("has a layer after addLayer, reports progress up to its size, and knows it the next time", async () => {
+      const one = layer();
+      assert.equal(storage.hasLayer(one.chainId), false);
+      assert.equal(storage.layer(one.chainId), undefined);
+      const progress: number[] = [];
+      const onProgress = ({ compressedBytes }: { compressedBytes: number }): void =>
+        void progress.push(compressedBytes);
+      const info = await storage.addLayer(one, { signal, onProgress });
+      assert.deepEqual([info.chainId, info.diffId], [one.chainId, one.diffId]);
+      assert.ok(info.unpackedSizeBytes > 0);
+      assert.equal(progress.at(-1), one.source.sizeBytes);
+      assert.deepEqual(storage.layer(one.chainId), info);
+      const unread = { ...one, source: { ...one.source, open: () => Promise.reject(new Error("read again")) } };
+      assert.deepEqual(await storage.addLayer(unread, { signal }), info);
+    });
+
+    it("refuses a layer of another size or digest, and one whose caller has left", async () => {
+      const wrong = [layer({ sizeBytes: 10 }), layer({ sizeBytes: 10_000 }), layer({ digest: sha256(randomBytes(4)) })];
+      for (const one of wrong) {
+        await assert.rejects(storage.addLayer(one, { signal }), { kind: "data-loss" });
+        assert.equal(storage.hasLayer(one.chainId), false);
+      }
+      await assert.rejects(storage.addLayer(layer(), { signal: AbortSignal.abort() }), { kind: "cancelled" });
+    });
+
+    it("keeps blobs under their digest and refuses others", async () => {
+      const [put, added] = [randomBytes(50), randomBytes(60)];
+      await storage.putBlob(sha256(put), put);
+      await storage.addBlob(sourceOf(added), { signal });
+      assert.deepEqual(Buffer.from(await storage.readBlob(sha256(put))), put);
+      assert.deepEqual(Buffer.from(await storage.readBlob(sha256(added))), added);
+      await assert.rejects(storage.putBlob(sha256(randomBytes(4)), added), { kind: "data-loss" });
+      await assert.rejects(storage.readBlob(sha256(randomBytes(4))), { kind: "not-found" });
+      assert.ok(storage.blobPath(sha256(put)).startsWith(storage.imageRoot));
+    });
+
+    it("moves names to the image that takes them; the other keeps the rest", async () => {
+      const old = record([], { repoTags: ["r/a:1", "r/a:2"], repoDigests: ["r/a@sha256:1"] });
+      const next = record([], { repoTags: ["r/a:1"], repoDigests: ["r/a@sha256:2"] });
+      await storage.putImage(old);
+      const before = storage.images();
+      await storage.putImage(next);
+      assert.deepEqual(storage.image(old.id), { ...old, repoTags: ["r/a:2"] });
+      assert.deepEqual(storage.image(next.id), next);
+      assert.deepEqual(before, [old], "a snapshot does not change");
+    });
+
+    it("replaces the record of the same image", async () => {
+      const one = record([], { repoTags: ["r/a:1"] });
+      await storage.putImage(one);
+      await storage.putImage({ ...one, repoTags: ["r/b:1"] });
+      assert.deepEqual(storage.images(), [{ ...one, repoTags: ["r/b:1"] }]);
+    });
+
+    it("refuses an image whose layer is not there", async () => {
+      await assert.rejects(storage.putImage(record([layer()])), { kind: "aborted" });
+    });
+
+    it("removes an image with what only it refers to", async () => {
+      const [own, shared] = [layer(), layer()];
+      for (const one of [own, shared]) await storage.addLayer(one, { signal });
+      const manifest = randomBytes(20);
+      await storage.putBlob(sha256(manifest), manifest);
+      const image = record([shared, own], { manifestDigest: sha256(manifest) });
+      await storage.putImage(image);
+      await storage.putImage(record([shared]));
+      await storage.removeImage(image.id);
+      await storage.removeImage(image.id);
+      assert.equal(storage.image(image.id), undefined);
+      assert.deepEqual([storage.hasLayer(own.chainId), storage.hasLayer(shared.chainId)], [false, true]);
+      await assert.rejects(storage.readBlob(sha256(manifest)), { kind: "not-found" });
+    });
+
+    it("makes, mounts, unmounts, measures and removes container roots", async () => {
+      const one = layer();
+      await storage.addLayer(one, { signal });
+      await storage.putImage(record([one]));
+      const rootfs = await storage.createRootfs("c1", [one.chainId]);
+      await assert.rejects(storage.createRootfs("c1", [one.chainId]), { kind: "already-exists" });
+      await assert.rejects(storage.createRootfs("c2", [layer().chainId]), { kind: "failed-precondition" });
+      assert.deepEqual(await storage.rootfsIds(), ["c1"]);
+      await storage.unmountRootfs("c1");
+      await storage.unmountRootfs("c1");
+      assert.deepEqual(await storage.mountRootfs("c1"), rootfs);
+      assert.ok((await storage.rootfsUsage("c1")).inodesUsed >= 1);
+      assert.ok((await storage.containerUsage()).inodesUsed >= 1);
+      await storage.removeRootfs("c1");
+      await storage.removeRootfs("c1");
+      assert.deepEqual(await storage.rootfsIds(), []);
+      await assert.rejects(storage.mountRootfs("c1"), { kind: "not-found" });
+      await assert.rejects(storage.rootfsUsage("c1"), { kind: "not-found" });
+    });
+
+    it("counts layers and blobs in the usage of images", async () => {
+      const before = storage.imageUsage();
+      const one = layer();
+      const info = await storage.addLayer(one, { signal });
+      const blob = randomBytes(1000);
+      await storage.putBlob(sha256(blob), blob);
+      const after = storage.imageUsage();
+      assert.equal(after.usedBytes - before.usedBytes, info.unpackedSizeBytes + 1000);
+      assert.ok(after.inodesUsed > before.inodesUsed);
+    });
+  });
+}

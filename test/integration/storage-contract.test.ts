@@ -1,0 +1,4 @@
+import { storageSuite } from "#drivers/storage/suite.ts";
+import { StorageFixture } from "../support/storage.ts";
+
+storageSuite("the storage on disk", () => StorageFixture.open());
