@@ -15,13 +15,14 @@ import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
 import { PodService } from "#domain/pod/pod-service.ts";
 import { recover } from "#domain/pod/recover.ts";
 import type { Afterwards } from "#domain/pod/recover.ts";
-import type { HandlerFeatures, Runtime } from "#domain/runtime.ts";
+import type { Runtime } from "#domain/runtime.ts";
 import type { SandboxDrivers, SandboxSettings } from "#domain/sandbox/sandbox-drivers.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import { cgroupUsageReader } from "#drivers/cgroup/usage-reader.ts";
 import { procNodeStats } from "#drivers/node-stats/proc-node-stats.ts";
 import { containerLogs } from "#drivers/rootfs/container-logs.ts";
 import { rootfsAccess } from "#drivers/rootfs/rootfs-access.ts";
+import { DomainError } from "#errors/domain-error.ts";
 import { berthVersion } from "#lib/berth-version.ts";
 import { InFlight } from "#lib/in-flight.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -154,6 +155,14 @@ function sandboxSettings(config: () => Config, drivers: Drivers): SandboxSetting
     nodeName: drivers.nodeName,
     defaultHandler: drivers.handlers.runtimes.defaultHandler,
     checkHandler: (handler) => void drivers.handlers.runtimes.get(handler),
+    checkUserNamespaces(handler) {
+      const { handler: name } = drivers.handlers.runtimes.get(handler);
+      if (drivers.handlers.features.some((one) => one.name === name && one.userNamespaces)) return;
+      throw new DomainError(
+        "failed-precondition",
+        `runtime handler "${name}" cannot run pods in user namespaces: its runtime has no idmapped mounts`,
+      );
+    },
     defaultSysctls: Object.fromEntries(
       runtime.defaultSysctls.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
     ),
@@ -194,12 +203,7 @@ function buildNode(config: () => Config, drivers: Drivers, logger: Logger) {
     version: berthVersion,
     cgroupDriver: config().runtime.cgroupManager,
     network: drivers.network,
-    handlers: () =>
-      ["", ...runtimes.handlers].map((name): HandlerFeatures => ({
-        name,
-        recursiveReadOnlyMounts: false,
-        userNamespaces: false,
-      })),
+    handlers: () => [...drivers.handlers.features],
     verbose: () => ({
       config: JSON.stringify({ sandboxImage: config().image.pauseImage, defaultRuntime: runtimes.defaultHandler }),
     }),

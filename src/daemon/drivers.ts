@@ -68,7 +68,7 @@ export async function buildDrivers(
   undo: AsyncDisposableStack,
 ): Promise<Drivers> {
   const { berth, runtime, crio } = config();
-  const handlers = findHandlers(config(), logger);
+  const handlers = await findHandlers(config(), logger);
   const thread = new KernelThread();
   undo.defer(() => thread.close());
   const [monitor, network, security, storage, registry, cgroups] = await Promise.all([
@@ -108,6 +108,7 @@ export async function buildDrivers(
     buildCgroups(config(), handlers),
   ]);
   undo.defer(() => monitor.close());
+  undo.defer(() => cgroups.close());
   undo.defer(() => network.close());
   undo.defer(() => storage.close());
   undo.defer(() => registry.close());
@@ -161,15 +162,13 @@ function registryOptions(config: Config) {
 }
 
 async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
-  if (config.runtime.cgroupManager === "cgroupfs") {
-    const { monitorCgroup } = handlers.settings(handlers.runtimes.defaultHandler);
-    return cgroupfsCgroups({ monitorCgroup });
-  }
+  const { monitorCgroup } = handlers.settings(handlers.runtimes.defaultHandler);
+  if (config.runtime.cgroupManager === "cgroupfs") return cgroupfsCgroups({ monitorCgroup });
   const isSystemd = await stat("/run/systemd/system").then(
     () => true,
     () => false,
   );
-  if (isSystemd) return systemdCgroups();
+  if (isSystemd) return systemdCgroups({ monitorCgroup });
   throw new DomainError(
     "failed-precondition",
     'cgroup_manager = "systemd", but systemd does not run on this machine; set it to "cgroupfs", here and for the kubelet',

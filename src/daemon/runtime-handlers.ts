@@ -1,5 +1,6 @@
 import { resolveRuntimeHandlers } from "#config/index.ts";
 import type { Config, RuntimeHandler } from "#config/index.ts";
+import type { HandlerFeatures } from "#domain/runtime.ts";
 import { commandLineRuntime } from "#drivers/oci-runtime/command-line-runtime.ts";
 import { configuredRuntimes } from "#drivers/oci-runtime/configured-runtimes.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
@@ -15,6 +16,8 @@ export interface Handlers {
   /** conmon of the default handler, absolute. */
   monitorPath: string;
   env: Readonly<Record<string, string>>;
+  /** What the runtimes can do, the default handler first and under the name "". */
+  features: readonly HandlerFeatures[];
 }
 
 /** What is used where the configuration does not choose and its default is not installed. */
@@ -25,7 +28,7 @@ const builtInDefault = "crun";
  * Finds the programs of all handlers. A handler whose program is missing is left out with a warning.
  * @throws DomainError failed-precondition when the default handler or conmon cannot be found
  */
-export function findHandlers(config: Config, logger: Logger): Handlers {
+export async function findHandlers(config: Config, logger: Logger): Promise<Handlers> {
   const handlers = [...resolveRuntimeHandlers(config)].filter(([name]) => name !== "").map(([, handler]) => handler);
   const missing = new Map<string, string>();
   const found = handlers.flatMap((handler) => {
@@ -37,23 +40,41 @@ export function findHandlers(config: Config, logger: Logger): Handlers {
   const usable = new Map(found.map(({ handler }) => [handler.name, handler]));
   const defaultHandler = chooseDefault(config, usable, missing, logger);
   for (const [name, why] of missing) logger.warn("a runtime handler cannot be used", { handler: name, why });
-  return {
-    runtimes: configuredRuntimes(
-      found.map(({ handler, path }) =>
-        commandLineRuntime({
-          handler: handler.name,
-          path,
-          root: handler.runtimeRoot,
-          systemdCgroup: config.runtime.cgroupManager === "systemd",
-          env: environment(handler),
-        }),
-      ),
-      defaultHandler.name,
-      missing,
+  const runtimes = configuredRuntimes(
+    found.map(({ handler, path }) =>
+      commandLineRuntime({
+        handler: handler.name,
+        path,
+        root: handler.runtimeRoot,
+        systemdCgroup: config.runtime.cgroupManager === "systemd",
+        env: environment(handler),
+      }),
     ),
+    defaultHandler.name,
+    missing,
+  );
+  return {
+    runtimes,
+    features: await Promise.all(["", ...runtimes.handlers].map((name) => featuresOf(runtimes, name, logger))),
     settings: (name) => usable.get(name) ?? defaultHandler,
     monitorPath: findMonitor(defaultHandler),
     env: environment(defaultHandler),
+  };
+}
+
+/** Kernels since 5.12 have what both features need; whether the runtime uses it, only it can say. */
+async function featuresOf(runtimes: OciRuntimes, name: string, logger: Logger): Promise<HandlerFeatures> {
+  const features = await runtimes
+    .get(name)
+    .features()
+    .catch((error: unknown) => {
+      logger.warn("a runtime does not say what it can do", { handler: name, error });
+      return undefined;
+    });
+  return {
+    name,
+    recursiveReadOnlyMounts: features?.mountOptions?.includes("rro") === true,
+    userNamespaces: features?.linux?.mountExtensions?.idmap?.enabled === true,
   };
 }
 

@@ -3,6 +3,7 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
+import type { IdMap } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
@@ -34,7 +35,7 @@ export async function createContainer(
   undo.defer(() => drivers.store.delete(draft));
   refuseUnlessReady(drivers, sandbox);
 
-  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds);
+  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(sandbox));
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
   const [gathered, { mountPath }] = await bothOrNeither(containerInputs(drivers, sandbox, draft, image), rootfs);
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
@@ -59,6 +60,15 @@ export async function createContainer(
     name: request.metadata.name,
   });
   return container ?? created;
+}
+
+/** How the pod's user namespace and label show in its roots. */
+export function rootfsOptions(sandbox: Sandbox): { idMap?: IdMap } {
+  const { userns } = sandbox.request.linux.securityContext.namespaceOptions;
+  const { user } = sandbox.namespaces;
+  return userns === undefined || user === undefined
+    ? {}
+    : { idMap: { uids: userns.uids, gids: userns.gids, userNamespace: user } };
 }
 
 /** Network, IPC and user namespace belong to the pod: what the container's request says of them cannot differ. */
@@ -151,7 +161,7 @@ async function runCreate(
     stdinOnce: request.stdinOnce,
     systemdCgroup: drivers.settings.systemdCgroup,
     noPivot: drivers.settings.noPivot,
-    cgroupProcsFiles: await drivers.cgroups.monitorProcsFiles(sandbox.cgroupParent, id),
+    placeMonitor: (pid) => drivers.cgroups.placeMonitor(sandbox.cgroupParent, id, pid),
     timeoutMs: drivers.settings.createTimeoutMs,
   });
   const { uid, gid, additionalGids } = built.user;

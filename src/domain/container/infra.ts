@@ -3,6 +3,7 @@ import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { providedMounts, sandboxFacts } from "./container-inputs.ts";
+import { rootfsOptions } from "./create-container.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
@@ -43,7 +44,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
 
     async start(sandbox): Promise<InfraProcess> {
       const image = await drivers.images.ensure(settings.pauseImage);
-      const { mountPath } = await storage.createRootfs(sandbox.id, image.chainIds);
+      const { mountPath } = await storage.createRootfs(sandbox.id, image.chainIds, rootfsOptions(sandbox));
       const bundle = await bundles.create(sandbox.id, { "config.json": await specOf(sandbox, image, mountPath) });
       const runtime = runtimes.get(sandbox.runtimeHandler);
       const { container, monitor: watcher } = await monitor.create({
@@ -57,7 +58,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         stdinOnce: false,
         systemdCgroup: settings.systemdCgroup,
         noPivot: settings.noPivot,
-        cgroupProcsFiles: await cgroups.monitorProcsFiles(sandbox.cgroupParent, sandbox.id),
+        placeMonitor: (pid) => cgroups.placeMonitor(sandbox.cgroupParent, sandbox.id, pid),
         timeoutMs: settings.createTimeoutMs,
       });
       await runtime.start(sandbox.id);

@@ -11,6 +11,7 @@ import { hostsFile, resolvConf, sandboxHostname, shmSizeBytes } from "./sandbox-
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
+import { requestedUserNamespace } from "./user-namespace.ts";
 import { sandboxSysctls } from "./sysctls.ts";
 
 const hostHosts = "/etc/hosts";
@@ -27,12 +28,7 @@ export async function runSandbox(
 ): Promise<Sandbox> {
   const { store, logger } = drivers;
   drivers.settings.checkHandler(runtimeHandler);
-  if (request.linux.securityContext.namespaceOptions.userns?.mode === "pod") {
-    throw new DomainError(
-      "unimplemented",
-      `pod ${request.metadata.namespace}/${request.metadata.name} asks for a user namespace, which this version cannot make`,
-    );
-  }
+  if (requestedUserNamespace(request) !== undefined) drivers.settings.checkUserNamespaces(runtimeHandler);
   if (!isHostNetwork(request)) await networkReady(drivers, request);
 
   await using undo = new AsyncDisposableStack();
@@ -119,6 +115,8 @@ async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: A
   // The host's network comes with the host's name; everything else gets names and queues of its own.
   if (!usesHost(request, "network")) kinds.push("net", "uts");
   if (!usesHost(request, "ipc")) kinds.push("ipc");
+  const userns = requestedUserNamespace(request);
+  if (userns !== undefined) kinds.push("user");
   const { sysctls, warnings } = sandboxSysctls({
     defaults: drivers.settings.defaultSysctls,
     requested: request.linux.sysctls,
@@ -127,7 +125,14 @@ async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: A
   for (const warning of warnings) drivers.logger.warn(warning, { sandbox: id });
   if (kinds.length === 0) return sandbox;
   undo.defer(() => drivers.namespaces.unpin(id));
-  return { ...sandbox, namespaces: await drivers.namespaces.pin(id, kinds, { hostname, sysctls }) };
+  return {
+    ...sandbox,
+    namespaces: await drivers.namespaces.pin(id, kinds, {
+      hostname,
+      sysctls,
+      ...(userns === undefined ? {} : { idMaps: userns }),
+    }),
+  };
 }
 
 function usesHost(request: SandboxRequest, kind: "network" | "ipc"): boolean {

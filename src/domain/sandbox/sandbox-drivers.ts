@@ -24,6 +24,8 @@ export interface SandboxSettings {
   defaultHandler: string;
   /** @throws DomainError for a handler that is not configured or cannot run */
   checkHandler(handler: string): void;
+  /** @throws DomainError for a handler whose runtime cannot do user namespaces */
+  checkUserNamespaces(handler: string): void;
   defaultSysctls: Readonly<Record<string, string>>;
   cgroupManager: "systemd" | "cgroupfs";
   /** How long a new pod waits for a network that is not ready. */

@@ -16,7 +16,6 @@ export interface SandboxFileStore {
     content: {
       resolvConf: string | undefined;
       hostname: string;
-      hosts: string | undefined;
       shmSizeBytes: number | undefined;
     },
   ): Promise<SandboxFilePaths>;
