@@ -61,6 +61,39 @@ describe("a container's root", () => {
     assert.match(mount?.superOptions ?? "", /volatile/);
   });
 
+  it("keeps the owner and mode of directories that an upper layer goes through without an entry", async () => {
+    const chainIds = await image(
+      [
+        { path: "tmp/", kind: "directory", mode: 0o1777, mtimeNs: 1_500_000_000_000_000_007n },
+        { path: "home/", kind: "directory", uid: 5, gid: 6, mode: 0o2750 },
+        { path: "replaced/", kind: "directory", mode: 0o700 },
+        { path: "out", kind: "symlink", target: "/etc" },
+      ],
+      [{ path: "between" }],
+      [
+        { path: "tmp/file" },
+        { path: "home/user/file" },
+        { path: ".wh.replaced" },
+        { path: "replaced/file" },
+        { path: "out/ssl/file" },
+        { path: "own/", kind: "directory", mode: 0o711 },
+      ],
+    );
+    await fixture.reopen();
+    const { mountPath } = await fixture.storage.createRootfs("c1", chainIds);
+    const facts = async (name: string): Promise<unknown[]> => {
+      const { mode, uid, gid } = await stat(path.join(mountPath, name));
+      return [(mode & 0o7777).toString(8), uid, gid];
+    };
+    assert.deepEqual(await facts("tmp"), ["1777", 0, 0]);
+    assert.equal((await stat(path.join(mountPath, "tmp"), { bigint: true })).mtimeNs, 1_500_000_000_000_000_007n);
+    assert.deepEqual(await facts("home"), ["2750", 5, 6]);
+    assert.deepEqual(await facts("home/user"), ["755", 0, 0]);
+    assert.deepEqual(await facts("replaced"), ["755", 0, 0]);
+    assert.deepEqual(await facts("out/ssl"), ["755", 0, 0]);
+    assert.deepEqual(await facts("own"), ["711", 0, 0]);
+  });
+
   it("is mounted again after an unmount, a restart or a reboot, with what was written", async () => {
     const chainIds = await image([{ path: "a", content: "1" }]);
     const { mountPath } = await fixture.storage.createRootfs("c1", chainIds);

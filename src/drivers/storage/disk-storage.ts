@@ -158,6 +158,7 @@ class DiskStorage implements Storage {
     await using undo = new AsyncDisposableStack();
     this.#retain(record);
     undo.defer(() => this.#release(record));
+    await this.#layers.completeParents(record.chainIds);
     // In this order: a record must never survive a power loss that its layers do not.
     await this.#layers.synced(record.chainIds);
     await this.#blobs.synced();

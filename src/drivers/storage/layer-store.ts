@@ -1,6 +1,7 @@
-import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { writeFileAtomic } from "#kernel/atomic-file.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -21,6 +22,8 @@ interface StoredLayer extends LayerInfo {
   version: 1;
   inodes: number;
   hasRootEntry: boolean;
+  /** Directories (byte strings) whose owner and mode the layers below decide, until `completeParents` has looked there. */
+  impliedDirectories: string[];
 }
 
 export interface LayerRequest {
@@ -127,6 +130,26 @@ export class LayerStore {
     return await this.#flights.join(layer.chainId, options, (signal, report) => this.#fetch(layer, signal, report));
   }
 
+  /**
+   * Looks up, for each layer of a chain given from the lowest up, the directories that it implies in those below. To be called
+   * when all are there and before anything uses them; done once for a layer, since its chain id names all below it.
+   */
+  async completeParents(chainIds: readonly ChainId[]): Promise<void> {
+    for (const [index, chainId] of chainIds.entries()) {
+      const stored = this.#layers.get(chainId);
+      if (stored === undefined || stored.impliedDirectories.length === 0) continue;
+      const lowers = chainIds.slice(0, index).reverse();
+      await this.#unpackers.start("adopt-directories", {
+        directory: this.#layout.diff(chainId),
+        lowerDirectories: lowers.map((lower) => this.#layout.diff(lower)),
+        paths: stored.impliedDirectories,
+      }).done;
+      stored.impliedDirectories = [];
+      await writeRecord(stored, this.#layout.layer(chainId));
+      this.#unsynced.set(chainId, undefined);
+    }
+  }
+
   /** Resolves when the layers survive power loss. @throws DomainError data-loss */
   async synced(chainIds: readonly ChainId[]): Promise<void> {
     this.#sync();
@@ -186,8 +209,9 @@ export class LayerStore {
       unpackedSizeBytes: written.unpackedSizeBytes,
       inodes: written.inodes,
       hasRootEntry: written.hasRootEntry,
+      impliedDirectories: written.impliedDirectories,
     };
-    await writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 });
+    await writeRecord(stored, staging);
     await this.#putInPlace(stored, staging);
     undo.move();
     return { chainId: stored.chainId, diffId: stored.diffId, unpackedSizeBytes: stored.unpackedSizeBytes };
@@ -258,8 +282,12 @@ export class LayerStore {
   }
 }
 
+async function writeRecord(layer: StoredLayer, directory: string): Promise<void> {
+  await writeFileAtomic(path.join(directory, recordName), JSON.stringify(layer));
+}
+
 function parseStoredLayer(text: string): StoredLayer {
-  const layer = JSON.parse(text) as StoredLayer;
+  const layer = { impliedDirectories: [], ...(JSON.parse(text) as Omit<StoredLayer, "impliedDirectories">) };
   digestParts(layer.chainId);
   digestParts(layer.diffId);
   if (layer.version !== 1) throw new Error("its version is not known");

@@ -33,6 +33,8 @@ export interface WrittenLayer {
   hasRootEntry: boolean;
   /** Attributes that the file system would not take. */
   skippedXattrs: string[];
+  /** Directories (byte strings) that were needed and had no entry of their own. */
+  impliedDirectories: string[];
 }
 
 interface DirectoryMetadata {
@@ -63,6 +65,7 @@ export class LayerWriter implements EntrySink {
   /** Modes with setgid, default ACLs and times of directories are set last: files made in them would inherit or change them. */
   readonly #directories = new Map<string, DirectoryMetadata>();
   readonly #skippedXattrs = new Set<string>();
+  readonly #implied = new Set<string>();
   #file: { fd: number; path: PathBytes; entry: Entry; writtenBytes: number } | undefined;
   /** The name of the entry under way, for messages. */
   #path = "";
@@ -122,6 +125,7 @@ export class LayerWriter implements EntrySink {
       inodes: this.#inodes,
       hasRootEntry: this.#hasRootEntry,
       skippedXattrs: [...this.#skippedXattrs].sort(),
+      impliedDirectories: [...this.#implied],
     };
   }
 
@@ -220,6 +224,7 @@ export class LayerWriter implements EntrySink {
     const mode = entry.mode & ~setGroupId;
     const made = path === "" ? false : this.#makeDirectory(path, mode);
     if (path === "") this.#hasRootEntry = true;
+    this.#implied.delete(path);
     this.#directories.set(path, {
       madeMode: made ? mode & 0o1777 : -1,
       mode: entry.mode,
@@ -306,6 +311,8 @@ export class LayerWriter implements EntrySink {
       throw new DomainError("invalid-argument", `${textOf(this.#path)}: ${textOf(path)} above it is no directory`);
     }
     this.#makeDirectory(path, 0o755);
+    // In the place of a whiteout it is a new directory; else the layers below may know it.
+    if (existing === undefined) this.#implied.add(path);
   }
 
   #remove(path: string): "whiteout" | "other" {
@@ -313,6 +320,7 @@ export class LayerWriter implements EntrySink {
     const existing = lstatSync(target);
     rmSync(target, { recursive: existing.isDirectory(), force: true });
     this.#directories.delete(path);
+    this.#implied.delete(path);
     return isWhiteout(existing) ? "whiteout" : "other";
   }
 

@@ -1,6 +1,7 @@
 import type { ErrorKind } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { Usage } from "../index.ts";
+import type { AdoptRequest } from "../unpack/adopt-directories.ts";
 import type { UnpackRequest } from "../unpack/layer-unpacker.ts";
 import type { WrittenLayer } from "../unpack/layer-writer.ts";
 
@@ -10,6 +11,7 @@ export interface Jobs {
   unpack: { request: UnpackRequest; result: WrittenLayer };
   /** Takes data; verifies it and writes it to a new file. */
   "write-blob": { request: { digest: Digest; sizeBytes: number; file: string }; result: undefined };
+  "adopt-directories": { request: AdoptRequest; result: undefined };
   "remove-tree": { request: { path: string }; result: undefined };
   "measure-tree": { request: { path: string }; result: Usage };
 }

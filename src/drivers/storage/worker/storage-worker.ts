@@ -5,6 +5,7 @@ import { ThreadRoot, unshareFileSystemState } from "#kernel/chroot.ts";
 import { setUmask } from "#kernel/file-metadata.ts";
 import { measureTree } from "../tree/measure-tree.ts";
 import { removeTree } from "../tree/remove-tree.ts";
+import { adoptDirectories } from "../unpack/adopt-directories.ts";
 import { BlobWriter } from "../unpack/blob-writer.ts";
 import { LayerUnpacker } from "../unpack/layer-unpacker.ts";
 import type { FromWorker, Jobs, JobKind, ToWorker } from "./protocol.ts";
@@ -62,6 +63,9 @@ function receive(message: ToWorker): void {
     case "write-blob":
       running.add(task);
       return step(task, () => void consumers.set(task, new BlobWriter(message.request)));
+    case "adopt-directories":
+      running.add(task);
+      return step(task, () => finish(task, adoptDirectories(message.request, root)));
     case "remove-tree":
       running.add(task);
       return step(task, () => {
