@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { hasErrno } from "#errors/domain-error.ts";
+import { isMissing, killGroup, makeGroups, readOrEmpty, removeEmptyTree, removeIfEmpty } from "./group-files.ts";
+import { readLimited, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
@@ -32,8 +33,8 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     },
 
     async createParent(parent) {
-      const directories = groupDirectories(hierarchy, parent);
-      await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })));
+      const mountPoints = groupDirectories(hierarchy, "/");
+      await Promise.all(mountPoints.map((mountPoint) => makeGroups(mountPoint, parent, hierarchy.version)));
     },
 
     async removeParent(parent, uppermost) {
@@ -45,15 +46,22 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       }
     },
 
-    async monitorProcsFiles(parent, containerId) {
-      if (options.monitorCgroup !== "pod") return [];
+    setLimits: (parent, limits) => writeLimits(hierarchy, parent, limits),
+    limited: (parent) => readLimited(hierarchy, parent),
+
+    async placeMonitor(parent, containerId, pid) {
+      if (options.monitorCgroup !== "pod") return;
       const group = monitorGroup(parent, containerId);
       const controllers = hierarchy.version === 2 ? [""] : monitorControllers;
       const directories = new Set(
         controllers.flatMap((controller) => groupDirectory(hierarchy, controller, group) ?? []),
       );
-      await Promise.all([...directories].map((directory) => mkdir(directory, { recursive: true })));
-      return [...directories].map((directory) => path.join(directory, "cgroup.procs"));
+      await Promise.all(
+        [...directories].map(async (directory) => {
+          await mkdir(directory, { recursive: true });
+          await writeFile(path.join(directory, "cgroup.procs"), String(pid));
+        }),
+      );
     },
 
     async removeMonitorGroup(parent, containerId) {
@@ -71,62 +79,13 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     async killAll(cgroupsPath) {
       const directory =
         groupDirectory(hierarchy, "pids", cgroupsPath) ?? groupDirectory(hierarchy, "memory", cgroupsPath);
-      if (directory !== undefined) await killGroup(directory, hierarchy.version === 2);
+      if (directory !== undefined) await killGroup(directory, hierarchy.version);
     },
+
+    close() {},
   };
 }
 
 function countOomKills(text: string): number {
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
-}
-
-async function killGroup(directory: string, hasKillFile: boolean): Promise<void> {
-  if (hasKillFile) {
-    await writeFile(path.join(directory, "cgroup.kill"), "1").catch((error: unknown) => {
-      if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;
-    });
-    return;
-  }
-  for (const pid of (await readOrEmpty(path.join(directory, "cgroup.procs"))).split("\n").filter(Boolean)) {
-    try {
-      process.kill(Number(pid), "SIGKILL");
-    } catch (error) {
-      if (!hasErrno(error, "ESRCH")) throw error;
-    }
-  }
-}
-
-async function isMissing(directory: string): Promise<boolean> {
-  return stat(directory).then(
-    () => false,
-    () => true,
-  );
-}
-
-async function readOrEmpty(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENODEV")) return "";
-    throw error;
-  }
-}
-
-async function removeIfEmpty(directory: string): Promise<void> {
-  try {
-    await rmdir(directory);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
-  }
-}
-
-/** Groups can only be removed from the leaves up, and not while they have processes: those stay. */
-async function removeEmptyTree(directory: string): Promise<void> {
-  try {
-    const entries = await readdir(directory, { withFileTypes: true });
-    for (const entry of entries) if (entry.isDirectory()) await removeEmptyTree(path.join(directory, entry.name));
-    await rmdir(directory);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
-  }
 }

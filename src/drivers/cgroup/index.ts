@@ -1,24 +1,42 @@
+/** Limits of a pod's group in the units of the CRI; 0 and empty leave what is there, -1 is unlimited. */
+export interface GroupLimits {
+  /** cgroup v1 scale, 2 to 262144. */
+  cpuShares: number;
+  cpuPeriodUs: number;
+  cpuQuotaUs: number;
+  memoryLimitBytes: number;
+  hugepageLimits: readonly { pageSize: string; limitBytes: number }[];
+  /** cgroup v2 files and their values; not used on v1. */
+  unified: Readonly<Record<string, string>>;
+}
+
 /** Control groups of pods: version 1 or 2, placed by path (cgroupfs) or by systemd unit. Paths are as in linux.cgroupsPath. */
 export interface Cgroups {
   readonly version: 1 | 2;
   readonly driver: "cgroupfs" | "systemd";
-  /**
-   * The uppermost part of the path of a pod's parent cgroup that does not exist; undefined when all of it does, or when systemd will
-   * make and remove it.
-   */
+  /** The uppermost part of a pod's parent cgroup that does not exist, a path or a slice; undefined when all of it does. */
   missingParent(parent: string): Promise<string | undefined>;
   /** Makes the parent; undone by `removeParent`. */
   createParent(parent: string): Promise<void>;
   /** Removes a parent, what empty groups are below it, and the groups above it up to `uppermost` while they are empty. Idempotent. */
   removeParent(parent: string, uppermost: string): Promise<void>;
   /**
-   * cgroup.procs files that put a process into the monitors' group; empty when monitors stay where the daemon is. The group is made when needed.
+   * Sets limits of a pod's parent group. What the kernel has no controller for is left out.
+   * @throws DomainError failed-precondition for a memory limit below what the group uses, invalid-argument for what the kernel refuses
    */
-  monitorProcsFiles(parent: string, containerId: string): Promise<string[]>;
+  setLimits(parent: string, limits: GroupLimits): Promise<void>;
+  /** Which limits the group has now. */
+  limited(parent: string): Promise<{ cpu: boolean; memory: boolean }>;
+  /**
+   * Moves a monitor's process, and so all that it starts, to where monitors belong by `monitor_cgroup`; nothing happens where that
+   * is the daemon's own place. Undone by `removeMonitorGroup`.
+   */
+  placeMonitor(parent: string, containerId: string, pid: number): Promise<void>;
   /** Removes the monitor's group. Idempotent. */
   removeMonitorGroup(parent: string, containerId: string): Promise<void>;
   /** How many processes of the container the kernel's OOM killer has killed; 0 when unknown or gone. */
   oomKills(cgroupsPath: string): Promise<number>;
-  /** Kills every process left in the group and waits until it is empty, bounded. */
+  /** Kills every process left in the group. */
   killAll(cgroupsPath: string): Promise<void>;
+  close(): void;
 }

@@ -5,11 +5,15 @@ import path from "node:path";
  * `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
  */
 export function slicePath(slice: string): string {
+  return `/${slicesAbove(slice).join("/")}`;
+}
+
+/** A slice and those it lies in, the uppermost first; the root slice is not among them. */
+export function slicesAbove(slice: string): string[] {
   const name = path.posix.basename(slice).replace(/\.slice$/, "");
-  if (name === "-" || name === "") return "/";
+  if (name === "-" || name === "") return [];
   const parts = name.split("-");
-  const parents = parts.map((_, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
-  return `/${parents.join("/")}`;
+  return parts.map((_, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
 }
 
 /** Path of a container's group from linux.cgroupsPath: as it is for cgroupfs, the scope below its slice for `slice:prefix:name`. */

@@ -1,6 +1,6 @@
 import { closeSync, watch, writeSync } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
@@ -132,7 +132,7 @@ async function startConmon(
     closeSyncWrite();
     closeStartRead();
     // conmon waits for this byte before it forks, so that all it makes is born in the right cgroup.
-    await Promise.all(request.cgroupProcsFiles.map((file) => writeFile(file, String(child.pid))));
+    await request.placeMonitor(child.pid);
     writeSync(start.writeFd, "\0");
     closeStartWrite();
     const reply = await answer;

@@ -18,8 +18,8 @@ export interface MonitoredCreate {
   stdinOnce: boolean;
   systemdCgroup: boolean;
   noPivot: boolean;
-  /** cgroup.procs files that the monitor is moved into before it makes the container. */
-  cgroupProcsFiles: readonly string[];
+  /** Puts the monitor, which has not forked yet, into its cgroup. */
+  placeMonitor(pid: number): Promise<void>;
   timeoutMs: number;
 }
 

@@ -1,0 +1,88 @@
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { hasErrno } from "#errors/domain-error.ts";
+
+export async function isMissing(directory: string): Promise<boolean> {
+  return stat(directory).then(
+    () => false,
+    () => true,
+  );
+}
+
+export async function hasGroupsBelow(directory: string): Promise<boolean> {
+  try {
+    return (await readdir(directory, { withFileTypes: true })).some((entry) => entry.isDirectory());
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** The text of a group's file; empty when the group is gone. */
+export async function readOrEmpty(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENODEV")) return "";
+    throw error;
+  }
+}
+
+/** Makes the groups of a path below `mountPoint`, on version 2 with all controllers handed down to the last of them. */
+export async function makeGroups(mountPoint: string, group: string, version: 1 | 2): Promise<void> {
+  if (version === 1) {
+    await mkdir(path.join(mountPoint, group), { recursive: true });
+    return;
+  }
+  let directory = mountPoint;
+  for (const name of group.split("/").filter(Boolean)) {
+    await handDownControllers(directory);
+    directory = path.join(directory, name);
+    await mkdir(directory, { recursive: true });
+  }
+}
+
+/** One by one, since the kernel refuses all when it refuses one; what it refuses is missing below. */
+async function handDownControllers(directory: string): Promise<void> {
+  const available = (await readOrEmpty(path.join(directory, "cgroup.controllers"))).split(/\s+/).filter(Boolean);
+  const handedDown = new Set((await readOrEmpty(path.join(directory, "cgroup.subtree_control"))).split(/\s+/));
+  for (const controller of available.filter((name) => !handedDown.has(name))) {
+    await writeFile(path.join(directory, "cgroup.subtree_control"), `+${controller}`).catch(() => {});
+  }
+}
+
+/** On version 1 the processes are killed one by one: what they start meanwhile may live on. */
+export async function killGroup(directory: string, version: 1 | 2): Promise<void> {
+  if (version === 2) {
+    await writeFile(path.join(directory, "cgroup.kill"), "1").catch((error: unknown) => {
+      if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;
+    });
+    return;
+  }
+  for (const pid of (await readOrEmpty(path.join(directory, "cgroup.procs"))).split("\n").filter(Boolean)) {
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch (error) {
+      if (!hasErrno(error, "ESRCH")) throw error;
+    }
+  }
+}
+
+export async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
+  }
+}
+
+/** Groups can only be removed from the leaves up, and not while they have processes: those stay. */
+export async function removeEmptyTree(directory: string): Promise<void> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    for (const entry of entries) if (entry.isDirectory()) await removeEmptyTree(path.join(directory, entry.name));
+    await rmdir(directory);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
+  }
+}
