@@ -5,17 +5,13 @@ import { messageOf } from "#errors/domain-error.ts";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { waitReadable } from "#kernel/epoll.ts";
 import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
-import { makeNamespaces, readInNetworkNamespace } from "#kernel/namespace-calls.ts";
+import { makeNamespaces, readInNetworkNamespace, tcpSocketInNetworkNamespace } from "#kernel/namespace-calls.ts";
 
 const { epoll, wake } = workerData as { epoll: number; wake: number };
 
 function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): KernelThreadReply {
   try {
-    if (request.kind === "make-namespaces") {
-      makeNamespaces(request.request);
-      return { kind: "done", id: request.id, value: undefined };
-    }
-    return { kind: "done", id: request.id, value: readInNetworkNamespace(request.path, request.file) };
+    return { kind: "done", id: request.id, value: valueOf(request) };
   } catch (error) {
     return {
       kind: "failed",
@@ -23,6 +19,18 @@ function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): Kerne
       message: messageOf(error),
       code: error instanceof Error && "code" in error ? String(error.code) : "",
     };
+  }
+}
+
+function valueOf(request: Exclude<KernelThreadRequest, { kind: "stop" }>): string | number | undefined {
+  switch (request.kind) {
+    case "make-namespaces":
+      makeNamespaces(request.request);
+      return undefined;
+    case "read-in-netns":
+      return readInNetworkNamespace(request.path, request.file);
+    case "tcp-socket-in-netns":
+      return tcpSocketInNetworkNamespace(request.path, request.family);
   }
 }
 

@@ -2,14 +2,16 @@ import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { addReadable, createEpoll, createEventfd, openPidfd } from "#kernel/epoll.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
+import type { IpFamily } from "#kernel/tcp-socket.ts";
 
 export type KernelThreadRequest =
   | { kind: "make-namespaces"; id: number; request: NamespacesRequest }
   | { kind: "read-in-netns"; id: number; path: string; file: string }
+  | { kind: "tcp-socket-in-netns"; id: number; path: string; family: IpFamily }
   | { kind: "stop" };
 
 export type KernelThreadReply =
-  | { kind: "done"; id: number; value: string | undefined }
+  | { kind: "done"; id: number; value: string | number | undefined }
   | { kind: "failed"; id: number; message: string; code: string }
   | { kind: "readable"; fd: number };
 
@@ -31,7 +33,7 @@ export class KernelThread {
   readonly #wake = createEventfd();
   readonly #worker: Worker;
   readonly #watched = new Map<number, () => void>();
-  readonly #calls = new Map<number, PromiseWithResolvers<string | undefined>>();
+  readonly #calls = new Map<number, PromiseWithResolvers<string | number | undefined>>();
   readonly #ended: Promise<unknown>;
   #nextId = 1;
 
@@ -80,7 +82,12 @@ export class KernelThread {
 
   /** Reads a proc file as a process in that network namespace sees it. */
   async readInNetworkNamespace(path: string, file: string): Promise<string> {
-    return (await this.#call((id) => ({ kind: "read-in-netns", id, path, file }))) ?? "";
+    return String(await this.#call((id) => ({ kind: "read-in-netns", id, path, file })));
+  }
+
+  /** See `tcpSocket`: a socket of that network namespace, which the caller closes; the error has the errno name as `code`. */
+  async tcpSocketInNetworkNamespace(path: string, family: IpFamily): Promise<number> {
+    return Number(await this.#call((id) => ({ kind: "tcp-socket-in-netns", id, path, family })));
   }
 
   async close(): Promise<void> {
@@ -94,9 +101,9 @@ export class KernelThread {
     closeSync(this.#wake);
   }
 
-  #call(request: (id: number) => KernelThreadRequest): Promise<string | undefined> {
+  #call(request: (id: number) => KernelThreadRequest): Promise<string | number | undefined> {
     const id = this.#nextId++;
-    const call = Promise.withResolvers<string | undefined>();
+    const call = Promise.withResolvers<string | number | undefined>();
     this.#calls.set(id, call);
     this.#refer();
     this.#send(request(id));

@@ -6,6 +6,7 @@ import { exitCodeOf, run, spawn } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
 import type { OciFeatures, OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
+import { startExec } from "./detached-exec.ts";
 import { lastWords } from "./last-words.ts";
 import type { OciRuntime, RuntimeExecResult, RuntimeState } from "./index.ts";
 
@@ -83,6 +84,10 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
 
     async exec(id, process, execOptions) {
       return execToEnd(options, globalArgs, id, process, execOptions);
+    },
+
+    async startExec(id, process, stdio) {
+      return startExec(options, globalArgs, id, process, stdio);
     },
 
     async pause(id) {

@@ -15,6 +15,24 @@ export interface RuntimeExecResult {
   timedOut: boolean;
 }
 
+/** What a process that is started by `startExec` has as its standard streams. */
+export interface ExecStdio {
+  /** Existing and this process's own; the runtime puts its pid file there, and the identity of the process is kept there. */
+  readonly directory: string;
+  /** Descriptors for 0, 1 and 2; those left out are /dev/null. */
+  readonly fds: Readonly<Record<number, number>>;
+  /** For a process with a terminal: where its master end is sent to. */
+  readonly consoleSocket?: string;
+}
+
+/** A process that runs in a container beside its first. */
+export interface RuntimeExec {
+  /** Resolves with its exit code, 128 + n for signal n; never rejects. */
+  readonly exited: Promise<number>;
+  /** Kills it and all its descendants. Nothing happens once it has ended. */
+  kill(): void;
+}
+
 /**
  * One OCI runtime (runc, crun, runsc, ...) by its command line. `create` is missing: the monitor calls it.
  * Errors are DomainErrors of kind internal (not-found where the runtime knows no such container) with argv, exit code and the last words on stderr.
@@ -44,6 +62,11 @@ export interface OciRuntime {
     process: OciProcess,
     options: { timeoutMs?: number; maxOutputBytes: number },
   ): Promise<RuntimeExecResult>;
+  /**
+   * Starts one more process and resolves once it runs.
+   * @throws DomainError internal with the runtime's last words, for a command that does not exist, say
+   */
+  startExec(id: string, process: OciProcess, stdio: ExecStdio): Promise<RuntimeExec>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   /** undefined where the runtime has no `features` command. Asked once. */
