@@ -4,6 +4,7 @@ import type { Container } from "#domain/container/container.ts";
 import { createContainer } from "#domain/container/create-container.ts";
 import { execSync } from "#domain/container/exec-sync.ts";
 import type { ContainerRequest } from "#domain/container/request.ts";
+import { discardContainer } from "#domain/container/remove-container.ts";
 import { startContainer } from "#domain/container/start-container.ts";
 import { updateContainerResources } from "#domain/container/update-container.ts";
 import type { Containers, EntityFilter, ExecResult } from "#domain/runtime.ts";
@@ -38,7 +39,8 @@ export class ContainerService implements Containers {
     const name = containerName(sandbox.id, request);
     return this.#creations.run(name, async () => {
       const existing = this.#index.named(name);
-      if (existing !== undefined) return this.#repeated(existing);
+      if (existing?.state.kind === "creating") await discardContainer(this.#drivers.container, existing);
+      else if (existing !== undefined) return this.#repeated(existing);
       const container = await this.#drivers.creations.run(sandbox.id, () =>
         createContainer(this.#drivers.container, sandbox, request),
       );

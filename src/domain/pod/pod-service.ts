@@ -1,5 +1,6 @@
 import { DomainError } from "#errors/domain-error.ts";
 import type { EntityFilter, Sandboxes } from "#domain/runtime.ts";
+import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
 import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts";
 import { runSandbox } from "#domain/sandbox/run-sandbox.ts";
 import { isReady, sandboxName } from "#domain/sandbox/sandbox.ts";
@@ -30,13 +31,20 @@ export class PodService implements Sandboxes {
     const name = sandboxName(request);
     return this.#runs.run(name, async () => {
       const existing = this.#index.named(name);
-      if (existing !== undefined) return this.#repeated(existing);
+      if (existing !== undefined && !(await this.#discardedHalfMade(existing))) return this.#repeated(existing);
       const sandbox = await runSandbox(this.#drivers.sandbox, request, runtimeHandler);
       this.#infra.watch(sandbox);
       this.#drivers.publishSandbox("created", sandbox);
       this.#drivers.publishSandbox("started", sandbox);
       return sandbox.id;
     });
+  }
+
+  /** What a killed daemon has left half-made or half-removed, and could not undo at its start, must not block its name for ever. */
+  async #discardedHalfMade(existing: Sandbox): Promise<boolean> {
+    if (existing.state.kind !== "creating" && existing.state.kind !== "removing") return false;
+    await this.#removals.run(existing.id, () => discardSandbox(this.#drivers.sandbox, existing));
+    return true;
   }
 
   /** The kubelet's retry of a call that succeeded gets what that call made. */

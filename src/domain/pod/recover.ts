@@ -32,16 +32,29 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   for (const { selinuxLevel } of sandboxes.records)
     if (selinuxLevel !== "") drivers.sandbox.selinuxLevels.reserve(selinuxLevel);
 
-  await Promise.all(containers.records.map((container) => recoverContainer(drivers, container)));
-  const ended = (await Promise.all(sandboxes.records.map((sandbox) => recoverSandbox(drivers, sandbox)))).filter(
-    (one) => one !== undefined,
-  );
+  await inTime(drivers, "containers", Promise.all(containers.records.map((one) => recoverContainer(drivers, one))));
+  await inTime(drivers, "pod sandboxes", Promise.all(sandboxes.records.map((one) => recoverSandbox(drivers, one))));
   for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
-    await finishPods(drivers, ended);
+    await finishPods(drivers);
     await sweep(drivers, new Set(lost));
   };
+}
+
+/** One hung runtime or mount must not keep the node without a runtime: what takes longer goes on behind the socket. */
+async function inTime(drivers: PodDrivers, what: string, work: Promise<unknown>): Promise<void> {
+  const limitMs = 20_000;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    drivers.logger.warn(`recovering ${what} takes long and goes on in the background`, { limitMs });
+    resolve();
+  }, limitMs);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function reportCorrupt(drivers: PodDrivers, noun: string, corrupt: readonly CorruptRecord[]): void {
@@ -96,20 +109,17 @@ async function endedByReboot(drivers: PodDrivers, container: Container): Promise
   );
 }
 
-/** Gives the sandbox when its network and namespaces are still to be released. */
-async function recoverSandbox(drivers: PodDrivers, sandbox: Sandbox): Promise<Sandbox | undefined> {
+/** A sandbox that is not what it was becomes "stopping": its network and namespaces are released afterwards. */
+async function recoverSandbox(drivers: PodDrivers, sandbox: Sandbox): Promise<void> {
   const { sandbox: parts, logger } = drivers;
   try {
     if (sandbox.state.kind === "creating" || sandbox.state.kind === "removing") {
       await discardSandbox(parts, sandbox);
-      return undefined;
+    } else if (sandbox.state.kind === "ready" && !(await isWhole(drivers, sandbox))) {
+      await parts.store.transition(sandbox, { kind: "stopping" });
     }
-    if (sandbox.state.kind === "stopped") return undefined;
-    if (sandbox.state.kind === "ready" && (await isWhole(drivers, sandbox))) return undefined;
-    return await parts.store.transition(sandbox, { kind: "stopping" });
   } catch (error) {
     logger.error("cannot recover a pod sandbox", { sandbox: sandbox.id, error });
-    return undefined;
   }
 }
 
@@ -122,9 +132,9 @@ async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> 
   return pins.every(Boolean);
 }
 
-async function finishPods(drivers: PodDrivers, ended: readonly Sandbox[]): Promise<void> {
-  for (const sandbox of ended) {
-    await stopPod(drivers, drivers.sandbox.store.index.current(sandbox.id) ?? sandbox, 0).catch((error: unknown) =>
+async function finishPods(drivers: PodDrivers): Promise<void> {
+  for (const sandbox of drivers.sandbox.store.index.all().filter((one) => one.state.kind === "stopping")) {
+    await stopPod(drivers, sandbox, 0).catch((error: unknown) =>
       drivers.logger.warn("a pod that had ended cannot be cleaned up; stopping it again will try again", {
         sandbox: sandbox.id,
         error,
