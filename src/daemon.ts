@@ -1,8 +1,12 @@
 import type { Config } from "#config/index.ts";
-import { pathsOf } from "#config/index.ts";
+import { pathsOf, renderToml } from "#config/index.ts";
+import { connect } from "#cri/client.ts";
+import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
 import { buildDomain } from "./daemon/domain.ts";
 import { buildDrivers } from "./daemon/drivers.ts";
+import { serviceManager } from "./daemon/service-manager.ts";
+import { createHttpApi } from "#http-api/server.ts";
 import { adoptOrphans } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 
@@ -37,6 +41,15 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
 
   const server = createCriServer({
     runtime: domain.runtime,
+    plainHttp: createHttpApi(
+      {
+        runtime: domain.runtime,
+        storageRoot: paths.root,
+        imageStore: config.crio.imagestore,
+        renderConfig: () => renderToml(current),
+      },
+      logger,
+    ),
     socketPath: paths.socket,
     logger,
     maxReceiveBytes: config.api.grpcMaxRecvMsgSizeBytes,
@@ -49,6 +62,9 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   );
   undo.defer(() => cleaning);
   logger.info("serving the CRI", { socket: paths.socket });
+  const manager = serviceManager(process.env, () => answersItself(paths.socket), logger);
+  undo.defer(() => manager.stopping());
+  manager.ready();
   const owned = undo.move();
   return {
     shutdown: () => owned.disposeAsync(),
@@ -57,4 +73,11 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
       await drivers.registry.reload();
     },
   };
+}
+
+/** What a client of the socket sees: a daemon that hangs does not answer this either. */
+async function answersItself(socketPath: string): Promise<boolean> {
+  using client = connect(socketPath);
+  await client.call(RuntimeService.method.version, {}, { timeoutMs: 10_000 });
+  return true;
 }

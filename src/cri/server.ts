@@ -8,7 +8,15 @@ import type { StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
 import { Edge, type OperationMetrics } from "./edge.ts";
 import { services, type ServiceTable } from "./handlers.ts";
 import { methodPath } from "./method-path.ts";
+import { demultiplex } from "./socket-demux.ts";
 import { listenOnSocket } from "./socket.ts";
+
+/** Serves the connections to the CRI socket that speak HTTP/1. */
+export interface PlainHttp {
+  accept(socket: Socket): void;
+  /** Ends connections without a request under way, and every other one after its answer. */
+  close(): void;
+}
 
 export interface CriServerOptions {
   runtime: Runtime;
@@ -22,6 +30,8 @@ export interface CriServerOptions {
   maxSendBytes: number;
   /** Makes the URLs of Exec, Attach and PortForward; without it these answer UNIMPLEMENTED. */
   streaming?: StreamingUrls;
+  /** Without it connections that speak HTTP/1 are cut off. */
+  plainHttp?: PlainHttp;
 }
 
 export interface CriServer {
@@ -38,7 +48,7 @@ export interface CriServer {
 
 /** The gRPC server of CRI v1, and of berth's own services, on a unix socket. */
 export function createCriServer(options: CriServerOptions): CriServer {
-  const { runtime, streaming, logger, metrics } = options;
+  const { runtime, streaming, logger, metrics, plainHttp } = options;
   const edge = new Edge({ runtime, streaming, logger, metrics });
   const grpc = new Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes,
@@ -52,12 +62,16 @@ export function createCriServer(options: CriServerOptions): CriServer {
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    connections.injectConnection(socket);
+    demultiplex(socket, {
+      http2: (accepted) => connections.injectConnection(accepted),
+      http1: (accepted) => (plainHttp === undefined ? accepted.destroy() : plainHttp.accept(accepted)),
+    });
   });
   return {
     listen: () => listenOnSocket(listener, options.socketPath),
     async close(graceMs) {
       const closed = shutDown(listener, grpc, sockets, graceMs);
+      plainHttp?.close();
       edge.endStreams();
       await closed;
     },

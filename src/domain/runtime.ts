@@ -61,6 +61,10 @@ export interface Containers {
   verbose(container: Container): Promise<Record<string, string>>;
   updateResources(id: string, resources: LinuxResources): Promise<void>;
   reopenLog(id: string): Promise<void>;
+  /** Freezes all processes. @throws DomainError failed-precondition unless it runs and is not paused */
+  pause(id: string): Promise<void>;
+  /** @throws DomainError failed-precondition unless it is paused */
+  unpause(id: string): Promise<void>;
   /** @throws DomainError deadline-exceeded when `timeoutSeconds` (0 = none) is over; the process and its children are gone then */
   execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;
 }

@@ -20,7 +20,8 @@ export type ContainerState =
   | { kind: "creating" }
   /** `startingAtNs` is set in memory while the runtime is asked to start it. */
   | { kind: "created"; startingAtNs?: string }
-  | { kind: "running"; startedAtNs: string }
+  /** `paused`: its processes are frozen, which the CRI does not tell from running. */
+  | { kind: "running"; startedAtNs: string; paused?: true }
   | { kind: "exited"; startedAtNs: string; exit: ContainerExit }
   | { kind: "removing"; startedAtNs: string; exit: ContainerExit };
 
@@ -52,6 +53,8 @@ export interface Container {
   /** 64 hex of the image, and what the status shows as image_ref. */
   readonly imageId: string;
   readonly imageRef: string;
+  /** Images that its volumes show. */
+  readonly volumeImageIds?: readonly string[];
   /** Absolute path of the log on the host; empty when the pod keeps no logs. */
   readonly logPath: string;
   readonly mounts: readonly ContainerMount[];
@@ -76,7 +79,7 @@ export function containerName(sandboxId: SandboxId, request: ContainerRequest): 
 const nextStates: Record<ContainerState["kind"], readonly ContainerState["kind"][]> = {
   creating: ["created", "exited", "removing"],
   created: ["running", "exited", "removing"],
-  running: ["exited"],
+  running: ["running", "exited"],
   exited: ["removing"],
   removing: ["removing"],
 };
@@ -97,6 +100,10 @@ export function withState(container: Container, state: ContainerState): Containe
 
 export function isRunning(container: Container): boolean {
   return container.state.kind === "running";
+}
+
+export function isPaused(container: Container): boolean {
+  return container.state.kind === "running" && container.state.paused === true;
 }
 
 /** True when the container has processes or may soon have: created or running. */

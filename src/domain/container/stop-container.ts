@@ -1,8 +1,9 @@
 import { DomainError } from "#errors/domain-error.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { ContainerExits } from "./container-exits.ts";
-import { isLive } from "./container.ts";
+import { isLive, isPaused } from "./container.ts";
 import type { Container } from "./container.ts";
+import { unpauseContainer } from "./pause-container.ts";
 
 /** After KILL, for how long and how often a process that does not end is waited for and killed again. */
 const killTimeoutMs = 120_000;
@@ -50,6 +51,8 @@ export class ContainerStops {
 
   async #run(container: Container, stop: Stop): Promise<void> {
     this.#exits.watch(container);
+    // A frozen process handles no signal.
+    if (isPaused(container)) await unpauseContainer(this.#drivers, container);
     // A process that was never started has no handler for anything: it can go at once.
     if (container.state.kind === "running" && stop.deadlineMs > performance.now()) {
       await this.#signal(container, container.stopSignal);

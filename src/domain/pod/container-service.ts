@@ -5,6 +5,7 @@ import { createContainer } from "#domain/container/create-container.ts";
 import { execSync } from "#domain/container/exec-sync.ts";
 import type { ContainerRequest } from "#domain/container/request.ts";
 import { discardContainer } from "#domain/container/remove-container.ts";
+import { pauseContainer, unpauseContainer } from "#domain/container/pause-container.ts";
 import { startContainer } from "#domain/container/start-container.ts";
 import { updateContainerResources } from "#domain/container/update-container.ts";
 import type { Containers, EntityFilter, ExecResult } from "#domain/runtime.ts";
@@ -125,6 +126,16 @@ export class ContainerService implements Containers {
     }
     const { monitor, bundles } = this.#drivers.container;
     await monitor.reopenLog(container.id, bundles.path(container.id), container.logPath);
+  }
+
+  async pause(id: string): Promise<void> {
+    const { id: fullId } = this.get(id);
+    await this.#locks.run(fullId, () => pauseContainer(this.#drivers.container, this.get(fullId)));
+  }
+
+  async unpause(id: string): Promise<void> {
+    const { id: fullId } = this.get(id);
+    await this.#locks.run(fullId, () => unpauseContainer(this.#drivers.container, this.get(fullId)));
   }
 
   execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
