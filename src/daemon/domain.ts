@@ -6,6 +6,7 @@ import { ContainerStore } from "#domain/container/container-store.ts";
 import { infraRunner } from "#domain/container/infra.ts";
 import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
+import { silentObserver } from "#domain/image/pull-observer.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
 import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { createEvents } from "#domain/pod/events/container-event-bus.ts";
@@ -48,15 +49,21 @@ export function buildDomain(
   const images = new ImageService({
     registry: drivers.registry,
     storage: drivers.storage,
+    policies: drivers.signaturePolicies,
+    namespacedAuth: drivers.namespacedAuth,
+    observer: silentObserver,
     settings: {
       maxParallelLayerDownloads: config().berth.maxParallelLayerDownloads,
       platform: platformOf(config().berth.imagePlatform),
+      progressTimeoutMs: config().image.pullProgressTimeoutMs,
     },
+    nodeAuthFile: () => config().image.pauseImageAuthFile,
+    mountsArtifacts: config().image.ociArtifactMountSupport,
     pinnedPatterns: () => [config().image.pauseImage, ...config().image.pinnedImages],
     usersOf: (imageId) =>
       containerStore.index
         .all()
-        .filter((container) => container.imageId === imageId)
+        .filter(({ imageId: own, volumeImageIds = [] }) => [own, ...volumeImageIds].includes(imageId))
         .map(({ id }) => id),
     logger,
   });
@@ -185,6 +192,7 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
     defaultLogDirectory: paths.podLogs,
     pauseImage: image.pauseImage,
     pauseCommand: image.pauseCommand === "" ? [] : image.pauseCommand.split(/\s+/),
+    declaredVolumes: image.imageVolumes,
     infraCpuset: runtime.infraCtrCpuset,
     dropInfra: runtime.dropInfraCtr,
     specPolicy: specPolicies(config, paths, handlers, drivers.security),

@@ -9,6 +9,8 @@ import type { Cgroups } from "#drivers/cgroup/index.ts";
 import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
 import { createHostPorts } from "#drivers/hostport/host-ports.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
+import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
+import { mountedVolumes } from "#drivers/image-volumes/mounted-volumes.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { Namespaces } from "#drivers/namespaces/index.ts";
@@ -18,13 +20,18 @@ import type { Processes } from "#drivers/processes/index.ts";
 import type { Records } from "#drivers/records/index.ts";
 import { jsonRecords } from "#drivers/records/json-records.ts";
 import { createRegistryClient } from "#drivers/registry/client.ts";
-import type { RegistryClient } from "#drivers/registry/index.ts";
+import { watchConfiguration } from "#drivers/registry/conf-watch.ts";
+import type { ClosableRegistryClient } from "#drivers/registry/client.ts";
+import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
+import { namespacedAuth } from "#drivers/registry/namespaced-auth.ts";
 import { bundlesIn } from "#drivers/rootfs/bundles.ts";
 import type { Bundles } from "#drivers/rootfs/index.ts";
 import { sandboxDirectories } from "#drivers/sandbox-files/sandbox-directory.ts";
 import type { SandboxFileStore } from "#drivers/sandbox-files/index.ts";
 import { createSecurity } from "#drivers/security/create-security.ts";
 import type { Security } from "#drivers/security/index.ts";
+import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
+import { signaturePolicies } from "#drivers/signature-policy/policy-files.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
@@ -50,6 +57,9 @@ export interface Drivers {
   security: Security;
   storage: Storage;
   registry: RegistryClient;
+  namespacedAuth: NamespacedAuth;
+  signaturePolicies: SignaturePolicies;
+  imageVolumes: ImageVolumes;
   bundles: Bundles;
   sandboxRecords: Records<Sandbox>;
   containerRecords: Records<Container>;
@@ -112,6 +122,9 @@ export async function buildDrivers(
   undo.defer(() => network.close());
   undo.defer(() => storage.close());
   undo.defer(() => registry.close());
+  if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));
+  const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
+  await pullAuth.sweep();
   return {
     thread,
     handlers,
@@ -120,6 +133,14 @@ export async function buildDrivers(
     security,
     storage,
     registry,
+    namespacedAuth: pullAuth,
+    signaturePolicies: signaturePolicies({
+      file: () => config().image.signaturePolicy,
+      defaultFile: "/etc/containers/policy.json",
+      directory: config().image.signaturePolicyDir,
+      registriesDirectory: "/etc/containers/registries.d",
+    }),
+    imageVolumes: mountedVolumes(paths.imageVolumes),
     cgroups,
     processes: hostProcesses(thread),
     namespaces: pinnedNamespaces(paths.namespaces, thread),
@@ -159,6 +180,18 @@ function registryOptions(config: Config) {
     stallTimeoutMs: berth.registryTimeoutMs,
     ...(image.globalAuthFile === "" ? {} : { globalAuthFile: image.globalAuthFile }),
   };
+}
+
+/** `auto_reload_registries`. A file that is not valid changes nothing. */
+function reloadOnChange(directory: string, registry: ClosableRegistryClient, logger: Logger): Disposable {
+  const problem = (error: unknown): void =>
+    logger.warn("changes of registry configuration are not taken over", { directory, error });
+  return watchConfiguration(
+    directory,
+    () =>
+      void registry.reload().then(() => logger.info("registry configuration was read again", { directory }), problem),
+    problem,
+  );
 }
 
 async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {

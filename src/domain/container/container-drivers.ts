@@ -1,6 +1,8 @@
-import type { ImageInUse } from "#domain/image/image.ts";
+import type { NamedImage } from "#domain/image/allow-use.ts";
+import type { ImageContent, ImageInUse } from "#domain/image/image.ts";
 import type { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
+import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
 import type { Processes } from "#drivers/processes/index.ts";
@@ -11,6 +13,7 @@ import type { Logger } from "#observability/logger.ts";
 import type { OciHooks } from "#spec/oci-runtime.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { Container } from "./container.ts";
+import type { DeclaredVolumesMode } from "./image-volumes.ts";
 import type { SpecPolicy } from "./oci-spec/spec-inputs.ts";
 
 /** What happens to containers that others want to know. */
@@ -29,6 +32,8 @@ export interface ContainerSettings {
   pauseCommand: readonly string[];
   infraCpuset: string;
   dropInfra: boolean;
+  /** `image_volumes`: what becomes of volumes that images declare. */
+  declaredVolumes: DeclaredVolumesMode;
   /** What config.json gets from the configuration, for one runtime handler. */
   specPolicy(handler: string): Promise<SpecPolicy>;
   /** True for runtimes whose processes are not those of the host (gVisor, virtual machines). */
@@ -43,6 +48,13 @@ export interface ImagesInUse {
   use(name: string): ImageInUse;
   /** As `use`, pulling it when it is missing. */
   ensure(name: string): Promise<ImageInUse>;
+  /**
+   * An image or an artifact as a volume shows it.
+   * @throws DomainError not-found, failed-precondition
+   */
+  content(name: string): ImageContent;
+  /** @throws DomainError signature-validation-failed when the policy for the namespace does not allow the image to be used */
+  allow(image: NamedImage, namespace: string): Promise<void>;
 }
 
 /** What containers are made of. */
@@ -51,6 +63,7 @@ export interface ContainerDrivers {
   sandboxes: SandboxStore;
   images: ImagesInUse;
   storage: Storage;
+  imageVolumes: ImageVolumes;
   runtimes: OciRuntimes;
   monitor: Monitor;
   processes: Processes;

@@ -8,7 +8,9 @@ import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
-import type { ContainerRequest } from "./request.ts";
+import { declaredVolumeMounts, mountImageVolume, type VolumeImages } from "./image-volumes.ts";
+import type { FoundMount } from "./oci-spec/volume-mount.ts";
+import type { ContainerRequest, MountRequest } from "./request.ts";
 
 /** Everything that config.json of a container depends on, but for what only its mounted root can tell. */
 export async function containerInputs(
@@ -16,6 +18,7 @@ export async function containerInputs(
   sandbox: Sandbox,
   draft: Container,
   image: ImageInUse,
+  volumeImages: VolumeImages,
 ): Promise<ContainerSpecInputs> {
   const { security } = drivers;
   const { request } = draft;
@@ -23,7 +26,14 @@ export async function containerInputs(
   const cdiNames = cdiDeviceNames(request);
   const [policy, volumes, devices, hostDevices, seccompText, cdi] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
-    Promise.all(request.mounts.map((mount) => findVolume(drivers, mount))),
+    settleAll(
+      request.mounts.map((mount, index) => {
+        const content = volumeImages[index];
+        return content === undefined
+          ? findVolume(drivers, mount)
+          : mountImageVolume(drivers, draft.id, index, mount, content);
+      }),
+    ),
     Promise.all(
       request.devices.map(async (device) => ({ request: device, nodes: await security.devicesAt(device.hostPath) })),
     ),
@@ -44,7 +54,10 @@ export async function containerInputs(
       image,
       rootfs: { path: "", passwd: "", group: "" },
       volumes,
-      provided: providedMounts(sandbox, request),
+      provided: [
+        ...declaredVolumeMounts(drivers, draft.id, image.config, drivers.settings.declaredVolumes, request),
+        ...providedMounts(sandbox, request),
+      ],
       devices,
       hostDevices,
       logPath: draft.logPath,
@@ -71,13 +84,7 @@ export async function inputsFromRootfs(
   return { ...inputs, container: { ...inputs.container, rootfs: { path: mountPath, passwd, group } } };
 }
 
-async function findVolume(drivers: ContainerDrivers, mount: ContainerRequest["mounts"][number]) {
-  if (mount.image !== undefined) {
-    throw new DomainError(
-      "image-volume-mount-failed",
-      `image volumes are not supported yet: ${mount.image.image} at ${mount.containerPath}`,
-    );
-  }
+async function findVolume(drivers: ContainerDrivers, mount: MountRequest): Promise<FoundMount> {
   if (mount.hostPath === "")
     throw new DomainError("invalid-argument", `the mount at ${mount.containerPath} has no host path`);
   const source = await drivers.security.mountSource({ hostPath: mount.hostPath, propagation: mount.propagation });

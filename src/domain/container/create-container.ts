@@ -11,6 +11,8 @@ import type { ContainerDrivers } from "./container-drivers.ts";
 import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
 import { withState } from "./container.ts";
+import { makeDeclaredVolumes, volumeImageIds, volumeImages } from "./image-volumes.ts";
+import type { VolumeImages } from "./image-volumes.ts";
 import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
 import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -31,18 +33,22 @@ export async function createContainer(
   const request = inPod(asked, sandbox);
   const image = drivers.images.use(request.image.image);
   await using undo = new AsyncDisposableStack();
-  const draft = await drivers.store.put(describe(drivers, sandbox, request, image));
+  const volumes = await allowedImages(drivers, sandbox, request);
+  const draft = await drivers.store.put(describe(drivers, sandbox, request, image, volumes));
   undo.defer(() => drivers.store.delete(draft));
   refuseUnlessReady(drivers, sandbox);
 
   const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(sandbox));
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
-  const [gathered, { mountPath }] = await bothOrNeither(containerInputs(drivers, sandbox, draft, image), rootfs);
+  undo.defer(() => drivers.imageVolumes.remove(draft.id));
+  const gathering = containerInputs(drivers, sandbox, draft, image, volumes);
+  const [gathered, { mountPath }] = await bothOrNeither(gathering, rootfs);
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
   const built = buildContainerSpec(inputs);
   for (const warning of built.warnings) drivers.logger.debug(warning, { container: draft.id });
 
   await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
+  await makeDeclaredVolumes(drivers, sandbox, { draft, rootfs: mountPath, owner: built.user }, image.config);
   const bundle = await drivers.bundles.create(draft.id, { [processFile]: encodeOci(built.spec.process) });
   undo.defer(() => drivers.bundles.remove(draft.id));
   await provideUserFiles(drivers, draft.id, inputs, built);
@@ -51,7 +57,7 @@ export async function createContainer(
   const created = await runCreate(drivers, sandbox, draft, built, bundle, undo);
   const container = await drivers.store.update(draft.id, () => ({
     ...created,
-    mounts: mountsOf(inputs.container.volumes),
+    mounts: mountsOf(inputs.container.volumes, volumes),
   }));
   undo.move();
   drivers.logger.info("container is created", {
@@ -79,12 +85,23 @@ function inPod(request: ContainerRequest, sandbox: Sandbox): ContainerRequest {
   return { ...request, linux: { ...request.linux, securityContext: { ...securityContext, namespaceOptions } } };
 }
 
+/** Asks whether this pod may use the image and those of its volumes; gives the latter. */
+async function allowedImages(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  request: ContainerRequest,
+): Promise<VolumeImages> {
+  await drivers.images.allow(request.image, sandbox.request.metadata.namespace);
+  return volumeImages(drivers, sandbox, request);
+}
+
 /** The record before anything was acquired. */
 function describe(
   drivers: ContainerDrivers,
   sandbox: Sandbox,
   request: ContainerRequest,
   image: ImageInUse,
+  volumes: VolumeImages,
 ): Container {
   const id = newId();
   return {
@@ -98,6 +115,7 @@ function describe(
     state: { kind: "creating" },
     imageId: image.id,
     imageRef: image.ref,
+    volumeImageIds: volumeImageIds(volumes),
     logPath: logPathOf(drivers, sandbox, request, id),
     mounts: [],
     user: { uid: 0, gid: 0, supplementalGroups: [] },
@@ -171,17 +189,18 @@ async function runCreate(
 
 function mountsOf(
   volumes: readonly { request: ContainerRequest["mounts"][number]; source: { path: string } }[],
+  images: VolumeImages,
 ): ContainerMount[] {
-  return volumes.map(({ request }) => ({
+  return volumes.map(({ request, source }, index) => ({
     containerPath: request.containerPath,
-    hostPath: request.hostPath,
+    hostPath: request.image === undefined ? request.hostPath : source.path,
     readonly: request.readonly,
     recursiveReadOnly: request.recursiveReadOnly,
     selinuxRelabel: request.selinuxRelabel,
     propagation: request.propagation,
     uidMappings: request.uidMappings,
     gidMappings: request.gidMappings,
-    ...(request.image === undefined ? {} : { image: request.image.image }),
+    ...(request.image === undefined ? {} : { image: images[index]?.id ?? request.image.image }),
     ...(request.imageSubPath === "" ? {} : { imageSubPath: request.imageSubPath }),
   }));
 }

@@ -42,6 +42,7 @@ export async function discardContainer(drivers: ContainerDrivers, container: Con
 async function releaseContainer(drivers: ContainerDrivers, container: Container): Promise<void> {
   await settleAll([
     drivers.storage.removeRootfs(container.id),
+    drivers.imageVolumes.remove(container.id),
     drivers.bundles.remove(container.id),
     drivers.monitor.forget(container.id),
   ]);

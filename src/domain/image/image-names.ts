@@ -44,12 +44,20 @@ export function findRecord(
 
 /** Spellings under which records may have a name. */
 export function namesOf(name: string, registry: Pick<RegistryClient, "candidates">): string[] {
-  try {
-    return registry.candidates(name).map(recordName);
-  } catch {
-    // What is no reference, or a short name that no registry is configured for, names nothing that is here.
-    return [];
+  return referencesOf(name, registry).map(recordName);
+}
+
+/** What a name of an image that is here may mean. */
+export function referencesOf(name: string, registry: Pick<RegistryClient, "candidates">): ImageReference[] {
+  for (const spelling of [name, `docker.io/${name}`]) {
+    try {
+      return registry.candidates(spelling);
+    } catch {
+      // Short names that cannot be pulled, for want of a search registry or because there are several, still are docker.io's. What is no
+      // reference at all names nothing that is here.
+    }
   }
+  return [];
 }
 
 /** Patterns of `pinned_images`: exact, `prefix*`, or `*part*`; case does not matter. */

@@ -1,14 +1,18 @@
 import { createHash } from "node:crypto";
-import { DomainError } from "#errors/domain-error.ts";
+import { DomainError, kindOf } from "#errors/domain-error.ts";
 import type { FilesystemUsage, Images } from "#domain/runtime.ts";
-import type { RegistryClient } from "#drivers/registry/index.ts";
+import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
+import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
-import type { Image, ImageInUse, LayerProgress, PullRequest } from "./image.ts";
+import { allowUse } from "./allow-use.ts";
+import type { NamedImage } from "./allow-use.ts";
+import type { Image, ImageContent, ImageInUse, LayerProgress, PullRequest } from "./image.ts";
 import { findRecord, isPinned, namesOf } from "./image-names.ts";
+import type { PullObserver } from "./pull-observer.ts";
 import { pullImage } from "./pull-image.ts";
 import type { PullSettings } from "./pull-image.ts";
 import { PullProgressBoard } from "./pull-progress.ts";
@@ -16,7 +20,14 @@ import { PullProgressBoard } from "./pull-progress.ts";
 export interface ImageServiceOptions {
   registry: RegistryClient;
   storage: Storage;
+  policies: SignaturePolicies;
+  namespacedAuth: NamespacedAuth;
   settings: PullSettings;
+  observer: PullObserver;
+  /** Credential file for images that the node itself needs; empty for none of their own. */
+  nodeAuthFile(): string;
+  /** `oci_artifact_mount_support`. */
+  mountsArtifacts: boolean;
   /** Patterns of images that nobody may remove to save space; the pause image is one. */
   pinnedPatterns(): readonly string[];
   /** Ids of containers that use an image. */
@@ -60,11 +71,9 @@ export class ImageService implements Images {
     const { storage, registry } = this.#options;
     const record = findRecord(storage.images(), name, registry);
     if (record === undefined) return;
-    const names = namesOf(name, registry);
-    const repoTags = record.repoTags.filter((tag) => !names.includes(tag));
-    const isName = repoTags.length < record.repoTags.length;
-    if (isName && repoTags.length > 0) {
-      await storage.putImage({ ...record, repoTags });
+    const rest = withoutNames(record, namesOf(name, registry));
+    if (rest !== undefined) {
+      await storage.putImage(rest);
       return;
     }
     const users = this.#options.usersOf(record.id);
@@ -113,9 +122,25 @@ export class ImageService implements Images {
 
   async ensure(name: string): Promise<ImageInUse> {
     if (findRecord(this.#options.storage.images(), name, this.#options.registry) === undefined) {
-      await this.pull({ image: name, auth: {}, namespace: "" });
+      const authFile = this.#options.nodeAuthFile();
+      await this.pull({ image: name, auth: {}, namespace: "", ...(authFile === "" ? {} : { authFile }) });
     }
     return this.use(name);
+  }
+
+  /** @throws DomainError not-found, failed-precondition for an artifact where those are not to be mounted */
+  content(name: string): ImageContent {
+    const { storage, registry, mountsArtifacts } = this.#options;
+    const record = findRecord(storage.images(), name, registry);
+    if (record === undefined) throw new DomainError("not-found", `image ${name} is not on this node`);
+    if (record.artifact !== undefined && !mountsArtifacts)
+      throw new DomainError("failed-precondition", `${name} is an artifact, and oci_artifact_mount_support is off`);
+    const files = record.artifact?.map(({ title, digest }) => ({ name: title, path: storage.blobPath(digest) }));
+    return { id: record.id, chainIds: record.chainIds, files };
+  }
+
+  async allow(image: NamedImage, namespace: string): Promise<void> {
+    await allowUse(this.#options, image, namespace, this.#stopping.signal);
   }
 
   /** Gives up pulls under way. */
@@ -129,6 +154,7 @@ export class ImageService implements Images {
     try {
       const record = await pullImage(this.#options, request, progress, this.#stopping.signal);
       await this.#readConfig(record);
+      this.#options.observer.pulled(request.image);
       this.#options.logger.info("image is pulled", {
         image: request.image,
         id: record.id,
@@ -136,6 +162,9 @@ export class ImageService implements Images {
         durationMs: Math.round(performance.now() - startedMs),
       });
       return record.id;
+    } catch (error) {
+      this.#options.observer.failed(request.image, reasonOf(error));
+      throw error;
     } finally {
       this.#board.end(request.image, progress);
     }
@@ -170,6 +199,21 @@ export class ImageService implements Images {
       annotations: record.annotations ?? {},
     };
   }
+}
+
+/** The record without these names; undefined when it is named otherwise, or by nothing else. */
+function withoutNames(record: ImageRecord, names: readonly string[]): ImageRecord | undefined {
+  const keep = (name: string): boolean => !names.includes(name);
+  const rest = { ...record, repoTags: record.repoTags.filter(keep), repoDigests: record.repoDigests.filter(keep) };
+  const isNamed = rest.repoTags.length < record.repoTags.length || rest.repoDigests.length < record.repoDigests.length;
+  return isNamed && rest.repoTags.length > 0 ? rest : undefined;
+}
+
+/** Label of the metric of failed pulls. */
+function reasonOf(error: unknown): string {
+  const reason = error instanceof DomainError ? error.facts["reason"] : undefined;
+  if (typeof reason === "string" && reason !== "UNKNOWN") return reason;
+  return kindOf(error) === "not-found" ? "NOT_FOUND" : "UNKNOWN";
 }
 
 /** Pulls are joined only for equal credentials: else one who may not read an image would get it from one who may. */

@@ -28,6 +28,8 @@ export interface PullRequest {
   };
   /** Namespace of the pod that wants it; empty when there is none. */
   namespace: string;
+  /** The only credential file to ask when none waits for the namespace. */
+  authFile?: string;
 }
 
 /** Progress of one layer of a pull under way. */
@@ -56,4 +58,13 @@ export interface ImageInUse {
   /** Layers from the lowest up. */
   readonly chainIds: readonly Digest[];
   readonly config: ImageConfig;
+}
+
+/** An image's content as image volumes show it. */
+export interface ImageContent {
+  readonly id: string;
+  /** Layers from the lowest up; of an artifact none. */
+  readonly chainIds: readonly Digest[];
+  /** Of an artifact: its files by name, with where their content lies. */
+  readonly files: readonly { name: string; path: string }[] | undefined;
 }

@@ -1,31 +1,42 @@
-import { createHash } from "node:crypto";
 import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
-import type { ImageReference, RegistryClient, ResolvedImage } from "#drivers/registry/index.ts";
-import type { ChainId, ImageRecord, Storage } from "#drivers/storage/index.ts";
-import { Semaphore } from "#lib/semaphore.ts";
-import { settleAll } from "#lib/settle.ts";
+import type { ImageReference, NamespacedAuth, RegistryClient, ResolvedImage } from "#drivers/registry/index.ts";
+import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
+import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import type { Logger } from "#observability/logger.ts";
-import type { Descriptor, Digest, ImageConfig, Platform } from "#spec/oci-image.ts";
+import type { ImageSignature } from "#spec/image-signature.ts";
+import type { Platform } from "#spec/oci-image.ts";
+import { fetchContent } from "./fetch-content.ts";
 import type { PullRequest } from "./image.ts";
 import { recordName, repositoryOf, tagName } from "./image-names.ts";
+import { allSignatures, checkSignatures } from "./image-signatures.ts";
+import type { PullObserver } from "./pull-observer.ts";
 import type { PullProgress } from "./pull-progress.ts";
+import { StallTimer } from "./stall-timer.ts";
 
 export interface PullSettings {
   maxParallelLayerDownloads: number;
   /** undefined for the machine's own. */
   platform: Platform | undefined;
+  /** A pull without any progress for this long is given up; 0 for never. */
+  progressTimeoutMs: number;
 }
 
 export interface PullDrivers {
   registry: RegistryClient;
   storage: Storage;
+  policies: SignaturePolicies;
+  namespacedAuth: NamespacedAuth;
   settings: PullSettings;
+  observer: PullObserver;
   logger: Logger;
 }
 
+type ResolveOptions = Parameters<RegistryClient["resolve"]>[1];
+
 /**
  * Fetches an image and gives its record. The names that a short name may mean are tried in order.
- * @throws DomainError as the registry and the storage say; for several candidates one that tells what failed where
+ * @throws DomainError as the registry and the storage say; signature-validation-failed when the policy refuses the image; for several
+ *   candidates one that tells what failed where
  */
 export async function pullImage(
   drivers: PullDrivers,
@@ -33,20 +44,60 @@ export async function pullImage(
   progress: PullProgress,
   signal: AbortSignal,
 ): Promise<ImageRecord> {
+  await using waiting = await drivers.namespacedAuth.take(request.namespace, request.image);
+  const authFile = waiting?.file ?? request.authFile;
+  using stall = new StallTimer(drivers.settings.progressTimeoutMs, `the pull of ${request.image} made no progress`);
+  using _ = progress.onChange(() => stall.progress());
+  const { platform } = drivers.settings;
+  const options: ResolveOptions = {
+    auth: request.auth,
+    signal: AbortSignal.any([signal, stall.signal]),
+    ...(platform === undefined ? {} : { platform }),
+    ...(authFile === undefined ? {} : { authFile }),
+  };
   const failures: { reference: ImageReference; error: unknown }[] = [];
   for (const reference of drivers.registry.candidates(request.image)) {
     try {
-      const resolved = await drivers.registry.resolve(reference, {
-        auth: request.auth,
-        signal,
-        ...(drivers.settings.platform === undefined ? {} : { platform: drivers.settings.platform }),
-      });
-      return await fetchResolved(drivers, resolved, progress, signal);
+      return await pullCandidate(drivers, reference, request.namespace, options, progress);
     } catch (error) {
       failures.push({ reference, error });
     }
   }
   throw pullError(request.image, failures);
+}
+
+async function pullCandidate(
+  drivers: PullDrivers,
+  reference: ImageReference,
+  namespace: string,
+  options: ResolveOptions,
+  progress: PullProgress,
+): Promise<ImageRecord> {
+  const { storage, observer, settings } = drivers;
+  const { maxParallelLayerDownloads } = settings;
+  const resolved = await drivers.registry.resolve(reference, options);
+  const digests = [resolved.manifestDigest, resolved.topDigest];
+  // Nothing of an image is unpacked before it is known to be allowed.
+  const signatures = await checkSignatures(drivers, { reference, digests, namespace, known: [] }, options);
+  const content = await fetchContent(
+    { storage, maxParallelLayerDownloads, observer, progress, signal: options.signal },
+    resolved,
+  );
+  await storage.putBlob(resolved.manifestDigest, resolved.manifestBytes);
+  await storage.putBlob(resolved.manifest.config.digest, resolved.configBytes);
+  const existing = storage.image(content.id);
+  const record = { ...content, ...names(resolved, existing), ...kept(existing?.signatures, signatures) };
+  await storage.putImage(record);
+  return record;
+}
+
+/** Signatures stay with the image, so that it can be checked again when its registry cannot be reached. */
+function kept(
+  existing: readonly ImageSignature[] = [],
+  added: readonly ImageSignature[],
+): Pick<ImageRecord, "signatures"> {
+  const signatures = allSignatures(existing, added);
+  return signatures.length === 0 ? {} : { signatures };
 }
 
 function pullError(image: string, failures: readonly { reference: ImageReference; error: unknown }[]): unknown {
@@ -58,161 +109,6 @@ function pullError(image: string, failures: readonly { reference: ImageReference
   return new DomainError(kindOf(first.error), `image ${image} could not be pulled: ${list.join("; ")}`, {
     cause: first.error,
   });
-}
-
-async function fetchResolved(
-  drivers: PullDrivers,
-  resolved: ResolvedImage,
-  progress: PullProgress,
-  signal: AbortSignal,
-): Promise<ImageRecord> {
-  const { storage } = drivers;
-  const content =
-    resolved.config === undefined
-      ? await fetchArtifact(drivers, resolved, progress, signal)
-      : await fetchLayers(drivers, resolved, resolved.config, progress, signal);
-  await storage.putBlob(resolved.manifestDigest, resolved.manifestBytes);
-  await storage.putBlob(resolved.manifest.config.digest, resolved.configBytes);
-  const record = { ...content, ...names(resolved, storage.image(content.id)) };
-  await storage.putImage(record);
-  return record;
-}
-
-type Content = Omit<ImageRecord, "repoTags" | "repoDigests">;
-
-async function fetchLayers(
-  drivers: PullDrivers,
-  resolved: ResolvedImage,
-  config: ImageConfig,
-  progress: PullProgress,
-  signal: AbortSignal,
-): Promise<Content> {
-  const { layers } = resolved.manifest;
-  const diffIds = config.rootfs.diff_ids;
-  if (layers.length !== diffIds.length) {
-    throw new DomainError(
-      "invalid-argument",
-      `image ${recordName(resolved.reference)}: its manifest lists ${layers.length} layers, its configuration ${diffIds.length}`,
-    );
-  }
-  const chainIds = chainIdsOf(diffIds);
-  const infos = await inParallel(drivers, resolved, layers, signal, async (layer, index, abort) =>
-    fetchLayer(
-      drivers,
-      resolved,
-      { layer, diffId: diffIds[index] ?? layer.digest, chainId: chainIds[index] ?? layer.digest },
-      progress,
-      abort,
-    ),
-  );
-  return {
-    ...commonContent(resolved),
-    id: hexOf(resolved.manifest.config.digest),
-    chainIds,
-    unpackedSizeBytes: infos.reduce((sum, info) => sum + info.unpackedSizeBytes, 0),
-  };
-}
-
-function commonContent(
-  resolved: ResolvedImage,
-): Pick<Content, "manifestDigest" | "manifestMediaType" | "compressedSizeBytes" | "pulledAtMs" | "annotations"> {
-  const { manifest } = resolved;
-  return {
-    manifestDigest: resolved.manifestDigest,
-    manifestMediaType: resolved.manifestMediaType,
-    compressedSizeBytes: manifest.config.size + manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-    pulledAtMs: Date.now(),
-    ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
-  };
-}
-
-/** Runs `fetch` for all layers, bounded; the first failure stops the others, which are waited for. */
-async function inParallel<T>(
-  drivers: PullDrivers,
-  resolved: ResolvedImage,
-  layers: readonly Descriptor[],
-  signal: AbortSignal,
-  fetch: (layer: Descriptor, index: number, abort: AbortSignal) => Promise<T>,
-): Promise<T[]> {
-  const semaphore = new Semaphore(drivers.settings.maxParallelLayerDownloads);
-  const failed = new AbortController();
-  const abort = AbortSignal.any([signal, failed.signal]);
-  let firstFailure: unknown;
-  const fetches = layers.map((layer, index) =>
-    semaphore.run(async () => {
-      try {
-        abort.throwIfAborted();
-        return await fetch(layer, index, abort);
-      } catch (error) {
-        firstFailure ??= error;
-        failed.abort(error);
-        throw error;
-      }
-    }),
-  );
-  try {
-    return await settleAll<T[]>(fetches);
-  } catch (error) {
-    if (!(firstFailure instanceof DomainError)) throw error;
-    throw new DomainError(firstFailure.kind, `image ${recordName(resolved.reference)}: ${firstFailure.message}`, {
-      cause: firstFailure,
-      facts: firstFailure.facts,
-    });
-  }
-}
-
-async function fetchLayer(
-  drivers: PullDrivers,
-  resolved: ResolvedImage,
-  { layer, diffId, chainId }: { layer: Descriptor; diffId: Digest; chainId: ChainId },
-  progress: PullProgress,
-  signal: AbortSignal,
-) {
-  const report = (state: "fetching" | "done" | "present", doneBytes: number): void =>
-    progress.set({ digest: layer.digest, doneBytes, totalBytes: layer.size, state });
-  const present = drivers.storage.hasLayer(chainId);
-  report(present ? "present" : "fetching", present ? layer.size : 0);
-  const info = await drivers.storage.addLayer(
-    { chainId, diffId, source: sourceOf(resolved, layer) },
-    { signal, onProgress: ({ compressedBytes }) => report("fetching", compressedBytes) },
-  );
-  if (!present) report("done", layer.size);
-  return info;
-}
-
-function sourceOf(resolved: ResolvedImage, layer: Descriptor) {
-  return {
-    digest: layer.digest,
-    sizeBytes: layer.size,
-    mediaType: layer.mediaType,
-    open: (offset: number, abort: AbortSignal) => resolved.source.open(layer, offset, abort),
-  };
-}
-
-/** What is no image keeps its layers as the blobs that they are, under the names that their annotations give them. */
-async function fetchArtifact(
-  drivers: PullDrivers,
-  resolved: ResolvedImage,
-  progress: PullProgress,
-  signal: AbortSignal,
-): Promise<Content> {
-  const { layers } = resolved.manifest;
-  await inParallel(drivers, resolved, layers, signal, async (layer, _index, abort) => {
-    progress.set({ digest: layer.digest, doneBytes: 0, totalBytes: layer.size, state: "fetching" });
-    await drivers.storage.addBlob(sourceOf(resolved, layer), { signal: abort });
-    progress.set({ digest: layer.digest, doneBytes: layer.size, totalBytes: layer.size, state: "done" });
-  });
-  return {
-    ...commonContent(resolved),
-    id: hexOf(resolved.manifestDigest),
-    chainIds: [],
-    unpackedSizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
-    artifact: layers.map((layer) => ({
-      title: layer.annotations?.["org.opencontainers.image.title"] ?? hexOf(layer.digest),
-      digest: layer.digest,
-      sizeBytes: layer.size,
-    })),
-  };
 }
 
 /** The names an image has after this pull: those it had, and those by which it was asked for now. */
@@ -228,20 +124,4 @@ function names(
     repoTags: [...new Set([...(existing?.repoTags ?? []), ...(tag === undefined ? [] : [tag])])],
     repoDigests: [...new Set([...(existing?.repoDigests ?? []), ...digests])],
   };
-}
-
-/** image-spec config.md, "Layer ChainID". */
-export function chainIdsOf(diffIds: readonly Digest[]): ChainId[] {
-  const chain: ChainId[] = [];
-  for (const diffId of diffIds) {
-    const parent = chain.at(-1);
-    chain.push(
-      parent === undefined ? diffId : `sha256:${createHash("sha256").update(`${parent} ${diffId}`).digest("hex")}`,
-    );
-  }
-  return chain;
-}
-
-export function hexOf(digest: Digest): string {
-  return digest.slice(digest.indexOf(":") + 1);
 }

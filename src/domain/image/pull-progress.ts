@@ -14,6 +14,12 @@ export class PullProgress {
     this.#wake();
   }
 
+  /** Calls `listener` after every change, until it is disposed. */
+  onChange(listener: () => void): Disposable {
+    this.#watchers.add(listener);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(listener) };
+  }
+
   end(): void {
     this.#ended = true;
     this.#wake();

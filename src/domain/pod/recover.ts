@@ -159,6 +159,7 @@ async function sweep(drivers: PodDrivers, lost: ReadonlySet<string>): Promise<vo
     ["sandbox files", () => orphans(sandbox.files.ids(), (id) => sandbox.files.remove(id))],
     ["bundles", () => orphans(container.bundles.ids(), (id) => container.bundles.remove(id))],
     ["root file systems", () => orphans(container.storage.rootfsIds(), (id) => container.storage.removeRootfs(id))],
+    ["image volumes", () => orphans(container.imageVolumes.ids(), (id) => container.imageVolumes.remove(id))],
     ["networks", () => sandbox.network.gc(sandboxIds)],
     ["host ports", () => sandbox.hostPorts.sweep(sandboxIds)],
   ];

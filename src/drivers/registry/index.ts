@@ -80,3 +80,14 @@ export interface RegistryClient {
   /** Re-reads registries.conf, registries.conf.d, certs.d. Called on SIGHUP. */
   reload(): Promise<void>;
 }
+
+/** Credential files for one pull of one namespace. */
+export interface NamespacedAuth {
+  /**
+   * Takes the file that waits for a pull of `image` by a pod of `namespace`; disposing removes it. Undefined when there is none.
+   * @throws DomainError failed-precondition when it is there and cannot be taken
+   */
+  take(namespace: string, image: string): Promise<({ readonly file: string } & AsyncDisposable) | undefined>;
+  /** Removes files whose pulls a crash cut off. */
+  sweep(): Promise<void>;
+}

@@ -1,0 +1,83 @@
+import { kindOf } from "#errors/domain-error.ts";
+import type { ImageReference, RegistryClient, ResolvedImage } from "#drivers/registry/index.ts";
+import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
+import type { ImageSignature } from "#spec/image-signature.ts";
+import type { Descriptor, Digest } from "#spec/oci-image.ts";
+
+/** What cosign calls the text that it signs, and where it puts the signature. */
+const payloadMediaType = "application/vnd.dev.cosign.simplesigning.v1+json";
+const signatureAnnotation = "dev.cosignproject.cosign/signature";
+/** Of one signed text; they have some hundred bytes. */
+const mostPayloadBytes = 1024 * 1024;
+const mostSignatures = 128;
+
+type ResolveOptions = Parameters<RegistryClient["resolve"]>[1];
+
+interface ImageToCheck {
+  reference: ImageReference;
+  /** Of the manifest, and of the index it came from. */
+  digests: readonly Digest[];
+  namespace: string;
+  known: readonly ImageSignature[];
+}
+
+/**
+ * Asks the signature policy about an image; gives the signatures that it was accepted by.
+ * @throws DomainError signature-validation-failed
+ */
+export function checkSignatures(
+  drivers: { registry: RegistryClient; policies: SignaturePolicies },
+  { reference, ...image }: ImageToCheck,
+  options: ResolveOptions,
+): Promise<readonly ImageSignature[]> {
+  return drivers.policies.check({
+    name: reference,
+    ...image,
+    attachments: (digest) => readAttachments(drivers.registry, reference, digest, options),
+    signal: options.signal,
+  });
+}
+
+/** Both together, each signature once. */
+export function allSignatures(
+  existing: readonly ImageSignature[],
+  added: readonly ImageSignature[],
+): readonly ImageSignature[] {
+  const byText = new Map([...existing, ...added].map((signature) => [JSON.stringify(signature), signature]));
+  return [...byText.values()];
+}
+
+/** Signatures that cosign keeps beside an image: the layers of a manifest with the tag `sha256-<hex>.sig`. */
+async function readAttachments(
+  registry: RegistryClient,
+  { registry: host, repository }: ImageReference,
+  digest: Digest,
+  options: ResolveOptions,
+): Promise<ImageSignature[]> {
+  const reference = { registry: host, repository, tag: `${digest.replace(":", "-")}.sig` };
+  let resolved: ResolvedImage;
+  try {
+    resolved = await registry.resolve(reference, options);
+  } catch (error) {
+    if (kindOf(error) === "not-found") return [];
+    throw error;
+  }
+  const layers = resolved.manifest.layers.filter(
+    ({ mediaType, size }) => mediaType === payloadMediaType && size <= mostPayloadBytes,
+  );
+  const found: ImageSignature[] = [];
+  for (const layer of layers.slice(0, mostSignatures)) {
+    const signature = layer.annotations?.[signatureAnnotation];
+    if (signature === undefined) continue;
+    const payload = await readPayload(resolved, layer, options.signal);
+    found.push({ kind: "sigstore", digest, payload: payload.toString("base64"), signature });
+  }
+  return found;
+}
+
+/** As long as its descriptor says, which the source sees to. */
+async function readPayload(resolved: ResolvedImage, layer: Descriptor, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await resolved.source.open(layer, 0, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import type { DockerName } from "./docker-name.ts";
+
+/** More than this from a server is a mistake of the server's. */
+const mostSignatures = 128;
+const mostBytes = 4 * 1024 * 1024;
+const timeoutMs = 30_000;
+
+/**
+ * Reads the simple signatures of a manifest: `<base>/<path>@sha256=<hex>/signature-<n>`, n from 1 until one is missing.
+ * @throws DomainError unavailable, failed-precondition
+ */
+export async function readLookaside(
+  base: string,
+  name: DockerName,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  while (found.length < mostSignatures) {
+    const one = await readOne(signatureUrl(base, name, digest, found.length + 1), signal);
+    if (one === undefined) break;
+    found.push(one);
+  }
+  return found;
+}
+
+/** The path of the repository is without its registry. */
+function signatureUrl(base: string, { repository }: DockerName, digest: Digest, number: number): URL {
+  const place = repository.slice(repository.indexOf("/") + 1);
+  const text = `${base.replace(/\/+$/, "")}/${place}@${digest.replace(":", "=")}/signature-${number}`;
+  const url = URL.parse(text);
+  if (url !== null) return url;
+  throw new DomainError("failed-precondition", `the lookaside ${base} of registries.d is no URL`);
+}
+
+async function readOne(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  try {
+    return url.protocol === "file:" ? await readFile(fileURLToPath(url)) : await fetchOne(url, signal);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    if (error instanceof DomainError) throw error;
+    const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
+    throw new DomainError("unavailable", `the signature ${url.href} cannot be read: ${messageOf(error)}${cause}`, {
+      cause: error,
+    });
+  }
+}
+
+async function fetchOne(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new DomainError("failed-precondition", `the lookaside ${url.href} is neither file:, http: nor https:`);
+  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+  if (response.status === 404) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of response.body) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
