@@ -79,7 +79,7 @@ export class DbusWriter {
 
   value(type: string, value: DbusValue): void {
     this.align(alignmentOf(type));
-    switch (type[0]) {
+    switch (type.charAt(0)) {
       case "y":
         this.#reserve(1).writeUInt8(Number(value));
         return;
@@ -166,7 +166,7 @@ export class DbusReader {
 
   value(type: string): DbusValue {
     this.align(alignmentOf(type));
-    switch (type[0]) {
+    switch (type.charAt(0)) {
       case "y":
         return this.#take(1).readUInt8();
       case "n":

@@ -1,0 +1,72 @@
+#!/bin/bash
+# The part of guest-test.sh that runs in the guest, where the project is /host/berth. Not for use on a machine that matters.
+set -euo pipefail
+
+berth=/host/berth
+out=/host/out
+what=$1
+shift
+export PATH=$berth/node_modules/.bin:/host/bin:/usr/lib/cni:$PATH
+# A process with an io_uring that forks corrupts a user-mode kernel's memory.
+sysctl -qw kernel.io_uring_disabled=2 || true
+sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1 || true
+modprobe -a bridge br_netfilter veth 2>/dev/null || true
+sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null || true
+
+# A node as an administrator would set it up, with the unit of packaging/ and the guest's own choices in a drop-in.
+install_service() {
+  mkdir -p /etc/crio /etc/cni/net.d /etc/systemd/system/berth.service.d /etc/containers
+  cp "$berth/packaging/berth.service" /etc/systemd/system/
+  printf '[Service]\nExecStart=\nExecStart=%s/bin/berth serve\n' "$berth" >/etc/systemd/system/berth.service.d/guest.conf
+  cp "${REGISTRIES_CONF:-/dev/null}" /etc/containers/registries.conf
+  masquerade=true
+  iptables -t nat -L -n >/dev/null 2>&1 || masquerade=false
+  cat >/etc/cni/net.d/10-berth.conflist <<J
+{"cniVersion":"1.0.0","name":"guest","plugins":[
+ {"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":$masquerade,"hairpinMode":true,
+  "ipam":{"type":"host-local","ranges":[[{"subnet":"10.88.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}
+J
+  cat >/etc/crio/crio.conf <<T
+[crio.runtime]
+cgroup_manager = "$CGROUP_MANAGER"
+default_runtime = "$RUNTIME"
+log_level = "debug"
+selinux = $([ "$LSM" = selinux ] && echo true || echo false)
+[crio.runtime.runtimes.$RUNTIME]
+[crio.network]
+plugin_dirs = ["/usr/lib/cni"]
+T
+  systemctl daemon-reload
+}
+
+keep_logs() {
+  journalctl -u berth --no-pager -o cat >"$out/berth.log" 2>/dev/null || true
+  journalctl -k --no-pager >"$out/kernel.log" 2>/dev/null || true
+}
+
+case $what in
+  critest)
+    export KIT=/var/tmp/kit LABEL=guest REGISTRIES_CONF=/host/conformance/registries.conf
+    mkdir -p "$KIT"
+    cp -a /host/kit/. "$KIT/"
+    install_service
+    trap keep_logs EXIT
+    systemctl start berth
+    status=0
+    bash /host/conformance/critest.sh /var/run/crio/crio.sock "$@" || status=$?
+    cp -a "$KIT/results/guest/." "$out/" || true
+    exit "$status"
+    ;;
+  integration)
+    cd "$berth"
+    export BERTH_TEST_CGROUP_MANAGER=$CGROUP_MANAGER BERTH_TEST_RUNTIME=$RUNTIME
+    [ $# -gt 0 ] || set -- 'test/integration/**/*.test.ts'
+    # Everything is several times slower than on a real machine.
+    exec node --test --test-concurrency=1 --test-timeout=600000 --test-reporter=spec "$@"
+    ;;
+  sh)
+    trap keep_logs EXIT
+    cd "$berth"
+    bash -c "$*"
+    ;;
+esac
