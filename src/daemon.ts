@@ -5,6 +5,7 @@ import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
 import { buildDomain } from "./daemon/domain.ts";
 import { buildDrivers } from "./daemon/drivers.ts";
+import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
 import { createHttpApi } from "#http-api/server.ts";
 import { adoptOrphans } from "#kernel/spawn.ts";
@@ -38,9 +39,13 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   const domain = buildDomain(() => current, paths, drivers, logger, undo);
   await domain.images.load();
   const afterwards = await domain.recover();
+  await drivers.streams.sweep();
+  const streaming = buildStreaming(() => current, domain.streams, logger);
+  undo.defer(() => streaming.close());
 
   const server = createCriServer({
     runtime: domain.runtime,
+    streaming,
     plainHttp: createHttpApi(
       {
         runtime: domain.runtime,
@@ -71,6 +76,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
     async reload(next) {
       current = next;
       await drivers.registry.reload();
+      await streaming.reloadTls();
     },
   };
 }

@@ -30,6 +30,8 @@ export interface Paths {
   /** Bundles of containers and of infra containers (config.json, pid files, conmon's files), a directory per container. */
   readonly bundles: string;
 
+  /** Directories of commands that streaming clients run, for as long as they run. */
+  readonly execs: string;
   /** conmon leaves exit codes here, a file per container. */
   readonly exits: string;
   /** conmon makes attach sockets here, `<id>/attach`. */
@@ -73,6 +75,7 @@ export function pathsOf(config: Config): Paths {
     containerRecords: inRoot("containers"),
     sandboxRun: inRunroot("sandboxes"),
     bundles: inRunroot("containers"),
+    execs: inRunroot("exec"),
     exits: config.runtime.containerExitsDir || inRunroot("exits"),
     attachSockets: config.runtime.containerAttachSocketDir || inRunroot("attach"),
     namespaces,

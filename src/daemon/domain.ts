@@ -13,6 +13,7 @@ import { createEvents } from "#domain/pod/events/container-event-bus.ts";
 import { createStats } from "#domain/pod/stats/stats-service.ts";
 import { nodeService } from "#domain/pod/node-service.ts";
 import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
+import { StreamSessions } from "#domain/pod/stream-sessions.ts";
 import { PodService } from "#domain/pod/pod-service.ts";
 import { recover } from "#domain/pod/recover.ts";
 import type { Afterwards } from "#domain/pod/recover.ts";
@@ -33,6 +34,7 @@ import { specPolicies } from "./spec-policy.ts";
 export interface Domain {
   runtime: Runtime;
   images: ImageService;
+  streams: StreamSessions;
   recover(): Promise<Afterwards>;
 }
 
@@ -112,6 +114,7 @@ export function buildDomain(
   undo.defer(() => infra.close());
   return {
     images,
+    streams: new StreamSessions(pod, drivers.streams),
     runtime: {
       sandboxes: new PodService(pod, infra),
       containers: new ContainerService(pod),

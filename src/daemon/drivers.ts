@@ -33,6 +33,8 @@ import type { Security } from "#drivers/security/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import { signaturePolicies } from "#drivers/signature-policy/policy-files.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
+import { descriptorStreams } from "#drivers/streams/descriptor-streams.ts";
+import type { Streams } from "#drivers/streams/index.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { KernelThread } from "#kernel/kernel-thread.ts";
@@ -61,6 +63,7 @@ export interface Drivers {
   signaturePolicies: SignaturePolicies;
   imageVolumes: ImageVolumes;
   bundles: Bundles;
+  streams: Streams;
   sandboxRecords: Records<Sandbox>;
   containerRecords: Records<Container>;
   bootId: string;
@@ -147,6 +150,7 @@ export async function buildDrivers(
     files: sandboxDirectories(paths.sandboxRun, { hostResolvConf: "/etc/resolv.conf" }),
     hostPorts: createHostPorts({ run, logger }),
     bundles: bundlesIn(paths.bundles),
+    streams: descriptorStreams(paths.execs, thread),
     sandboxRecords: jsonRecords(paths.sandboxRecords, parseRecord<Sandbox>),
     containerRecords: jsonRecords(paths.containerRecords, parseRecord<Container>),
     bootId: bootId(),

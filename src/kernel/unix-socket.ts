@@ -16,7 +16,7 @@ const acceptCall = libc.func("int accept4(int fd, void *address, void *length, i
   length: null,
   flags: number,
 ) => number;
-const recvmsg = libc.func("ssize_t recvmsg(int fd, void *message, int flags)") as (
+const recvmsg = libc.func("int64_t recvmsg(int fd, void *message, int flags)") as (
   fd: number,
   message: Buffer,
   flags: number,

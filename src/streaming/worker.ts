@@ -54,6 +54,8 @@ class WorkerStreamingServer implements StreamingServer {
     const worker = new Worker(new URL("./worker-main.ts", import.meta.url), {
       name: "streaming",
       workerData: this.#data,
+      // Descriptors are made by the main thread and closed here; Node would warn of what this thread did not open.
+      trackUnmanagedFds: false,
     });
     const rpc = new WorkerRpc(worker, (method, payload) => this.#serve(method, payload));
     let failure: unknown;

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Duplex, Readable, Writable } from "node:stream";
 
 /** Columns and rows of a terminal. */
@@ -90,5 +91,5 @@ export interface Carriers {
    * Connects a socket to a port of the loopback address in its namespace; half-open connections are kept.
    * @throws DomainError unavailable when there is no connection
    */
-  connect(fd: number, family: IpFamily, port: number, signal: AbortSignal): Promise<Duplex>;
+  connect(fd: number, family: IpFamily, port: number, signal: AbortSignal): Promise<Socket>;
 }

@@ -1,13 +1,12 @@
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { DescriptorPoll } from "#kernel/descriptor-poll.ts";
 import { connectError, connectToLoopback } from "#kernel/tcp-socket.ts";
 import type { IpFamily } from "./index.ts";
 
 /** Connects a socket that was made in a network namespace, where `net.connect` would make one of its own. */
-export async function connectSocket(fd: number, family: IpFamily, port: number, signal: AbortSignal): Promise<Duplex> {
+export async function connectSocket(fd: number, family: IpFamily, port: number, signal: AbortSignal): Promise<Socket> {
   using undo = new DisposableStack();
   undo.defer(() => closeSync(fd));
   try {

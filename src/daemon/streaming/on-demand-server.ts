@@ -1,0 +1,95 @@
+import type { StreamingUrls } from "#cri/call.ts";
+import { messageOf } from "#errors/domain-error.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { StreamingServer } from "#streaming/server.ts";
+
+/** How often a server that may be idle is looked at. */
+const lookIntervalMs = 60_000;
+
+/**
+ * A streaming server that is there while it is needed: its thread costs more memory than most nodes' sessions are worth. It is
+ * started for the first URL and stopped after a while without URLs and sessions.
+ */
+export class OnDemandServer implements StreamingUrls {
+  readonly #create: () => StreamingServer;
+  readonly #logger: Logger;
+  readonly #idleMs: number;
+  #server: Promise<StreamingServer> | undefined;
+  /** The end of the server before, whose port is free only then. */
+  #stopped: Promise<void> = Promise.resolve();
+  #urlsUnderWay = 0;
+  #usedAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(create: () => StreamingServer, idleMs: number, logger: Logger) {
+    this.#create = create;
+    this.#idleMs = idleMs;
+    this.#logger = logger;
+  }
+
+  execUrl: StreamingUrls["execUrl"] = (request) => this.#url((server) => server.execUrl(request));
+  attachUrl: StreamingUrls["attachUrl"] = (request) => this.#url((server) => server.attachUrl(request));
+  portForwardUrl: StreamingUrls["portForwardUrl"] = (request) => this.#url((server) => server.portForwardUrl(request));
+
+  /** Reads the TLS files again; a server that is started later reads them anyway. */
+  async reloadTls(): Promise<void> {
+    await (await this.#server)?.reloadTls();
+  }
+
+  /** Ends all sessions; no URL is made any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#stop();
+  }
+
+  async #url(make: (server: StreamingServer) => Promise<string>): Promise<string> {
+    this.#urlsUnderWay += 1;
+    try {
+      this.#server ??= this.#start();
+      return await make(await this.#server);
+    } finally {
+      this.#urlsUnderWay -= 1;
+      this.#usedAtMs = performance.now();
+    }
+  }
+
+  async #start(): Promise<StreamingServer> {
+    await this.#stopped;
+    const server = this.#create();
+    try {
+      const { host, port } = await server.listen();
+      this.#logger.info("streaming server started", { host, port });
+      this.#timer = setInterval(() => void this.#stopIfIdle(server), Math.min(lookIntervalMs, this.#idleMs)).unref();
+      return server;
+    } catch (error) {
+      this.#server = undefined;
+      throw error;
+    }
+  }
+
+  async #stopIfIdle(server: StreamingServer): Promise<void> {
+    try {
+      const { pending, sessions } = await server.stats();
+      if (pending + sessions > 0) this.#usedAtMs = performance.now();
+      if (this.#urlsUnderWay > 0 || this.#closed || performance.now() - this.#usedAtMs < this.#idleMs) return;
+      await this.#stop();
+    } catch (error) {
+      this.#logger.warn("cannot tell whether the streaming server is idle", { error: messageOf(error) });
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    clearInterval(this.#timer);
+    if (server === undefined) return;
+    const closing = server.then(
+      (started) => started.close(),
+      // It never started, which whoever wanted it was told.
+      () => {},
+    );
+    this.#stopped = closing.catch(() => {});
+    await closing;
+  }
+}
