@@ -1,25 +1,42 @@
-import { readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { hasErrno } from "#errors/domain-error.ts";
-import { childPath, withShortPath } from "./open-tree.ts";
 
-/** Removes a directory and all below it, mounts excepted; missing is fine. Follows no symlink. Synchronous: for workers. */
+/**
+ * Removes a directory and all below it, or a file; missing is fine. Follows no symlink. `path` must lie in a directory where
+ * names that begin with its own are free and are swept after a crash: directories are moved up beside it and emptied there, so
+ * that a tree deeper than a path or a stack can say is no problem. Synchronous: for workers.
+ */
 export function removeTree(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch (error) {
-    if (!hasErrno(error, "ENAMETOOLONG")) throw error;
-    removeDeep(Buffer.from(path));
+  const root = lstatSync(path, { throwIfNoEntry: false });
+  if (root === undefined) return;
+  if (!root.isDirectory()) {
+    unlinkSync(path);
+    return;
+  }
+  const pending = [path];
+  let moved = 0;
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    const prefix = Buffer.from(`${directory}/`);
+    for (const entry of readdirSync(directory, { encoding: "buffer", withFileTypes: true })) {
+      const child = Buffer.concat([prefix, entry.name]);
+      if (!entry.isDirectory()) unlinkSync(child);
+      else if (!removedEmpty(child)) {
+        moved += 1;
+        const beside = `${path}.${moved}`;
+        renameSync(child, beside);
+        pending.push(beside);
+      }
+    }
+    rmdirSync(directory);
   }
 }
 
-/** Slower, for trees deeper than a path can say. */
-function removeDeep(path: Buffer): void {
-  withShortPath(path, (directory) => {
-    for (const entry of readdirSync(directory, { encoding: "buffer", withFileTypes: true })) {
-      const child = childPath(directory, entry.name);
-      if (entry.isDirectory()) removeDeep(child);
-      else unlinkSync(child);
-    }
-  });
-  rmdirSync(path);
+function removedEmpty(directory: Buffer): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOTEMPTY", "EEXIST")) return false;
+    throw error;
+  }
 }
