@@ -7,7 +7,7 @@ export interface HttpApiSources {
   storageRoot: string;
   imageStore: string;
   /** The configuration in use, as TOML. */
-  renderConfig(): string;
+  renderConfig: () => string;
 }
 
 export interface HttpAnswer {
