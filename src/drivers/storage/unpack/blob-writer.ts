@@ -5,24 +5,19 @@ import { CheckedContent } from "./checked-content.ts";
 
 /** Writes content that is fed to it to a new file and verifies it. Removing the file after a failure is the caller's part. */
 export class BlobWriter {
-  readonly #file: string;
   readonly #fd: number;
   readonly #content: CheckedContent;
 
   constructor(request: { digest: Digest; sizeBytes: number; file: string }) {
-    this.#file = request.file;
     this.#content = new CheckedContent(request.digest, request.sizeBytes);
-    this.#fd = openSync(request.file, "wx", 0o600);
+    this.#fd = translated(() => openSync(request.file, "wx", 0o600));
   }
 
   async write(bytes: Buffer): Promise<void> {
     this.#content.update(bytes);
-    try {
+    translated(() => {
       for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
-    } catch (error) {
-      const kind = hasErrno(error, "ENOSPC", "EDQUOT") ? "resource-exhausted" : "internal";
-      throw new DomainError(kind, `${this.#file}: ${messageOf(error)}`, { cause: error });
-    }
+    });
   }
 
   /** @throws DomainError data-loss when the content is not what was declared */
@@ -32,5 +27,14 @@ export class BlobWriter {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+  }
+}
+
+function translated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const kind = hasErrno(error, "ENOSPC", "EDQUOT") ? "resource-exhausted" : "internal";
+    throw new DomainError(kind, messageOf(error), { cause: error });
   }
 }
