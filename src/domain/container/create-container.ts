@@ -7,6 +7,7 @@ import type { IdMap } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
+import { checkLabels, containerLabels } from "#domain/sandbox/kubernetes-labels.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
@@ -82,7 +83,9 @@ function inPod(request: ContainerRequest, sandbox: Sandbox): ContainerRequest {
   const { network, ipc, userns } = sandbox.request.linux.securityContext.namespaceOptions;
   const { securityContext } = request.linux;
   const namespaceOptions = { ...securityContext.namespaceOptions, network, ipc, userns };
-  return { ...request, linux: { ...request.linux, securityContext: { ...securityContext, namespaceOptions } } };
+  checkLabels(request.labels);
+  const labels = containerLabels(request.labels, request.metadata.name, sandbox.request.metadata);
+  return { ...request, labels, linux: { ...request.linux, securityContext: { ...securityContext, namespaceOptions } } };
 }
 
 /** Asks whether this pod may use the image and those of its volumes; gives the latter. */

@@ -6,6 +6,7 @@ import { settleAll } from "#lib/settle.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import { checkedCgroupParent } from "./cgroups-path.ts";
 import { connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
+import { checkLabels, podLabels } from "./kubernetes-labels.ts";
 import type { SandboxRequest } from "./request.ts";
 import { hostsFile, resolvConf, sandboxHostname, shmSizeBytes } from "./sandbox-files-content.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
@@ -28,6 +29,7 @@ export async function runSandbox(
 ): Promise<Sandbox> {
   const { store, logger } = drivers;
   drivers.settings.checkHandler(runtimeHandler);
+  checkLabels(request.labels);
   if (requestedUserNamespace(request) !== undefined) drivers.settings.checkUserNamespaces(runtimeHandler);
   if (!isHostNetwork(request)) await networkReady(drivers, request);
 
@@ -79,7 +81,7 @@ async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtim
   return {
     version: 1,
     id,
-    request,
+    request: { ...request, labels: podLabels(request.labels, request.metadata) },
     runtimeHandler,
     createdAtNs: nowNs(),
     bootId: settings.bootId,
