@@ -7,13 +7,7 @@ import {
   ftruncateSync,
   lchownSync,
   linkSync,
-  lstatSync,
-  mkdirSync,
   openSync,
-  readlinkSync,
-  rmSync,
-  type Stats,
-  statSync,
   symlinkSync,
   writeSync,
 } from "node:fs";
@@ -22,7 +16,8 @@ import { makeNode, NodeType, type PathBytes, setTimes, setTimesOfFile, setXattr 
 import { type Entry, textOf } from "../tar/entry.ts";
 import type { EntrySink } from "../tar/reader.ts";
 import { entryFailure } from "./entry-failure.ts";
-import { entryPath, markOf, parentOf, systemPath } from "./entry-path.ts";
+import { entryPath, markOf, systemPath } from "./entry-path.ts";
+import { LayerTree, lstatOrNone } from "./layer-tree.ts";
 
 /** What the written layer amounts to. */
 export interface WrittenLayer {
@@ -50,11 +45,6 @@ interface DirectoryMetadata {
 const diskBlockBytes = 4096;
 const setGroupId = 0o2000;
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const opaque = { name: "trusted.overlay.opaque", value: Buffer.from("y") };
-const makeAttempts = 4;
-/** As many as the kernel follows. */
-const maxLinks = 40;
-const noParent = Object.assign(new Error("a directory above it is missing"), { code: "ENOENT" });
 
 /**
  * Writes entries to the root of the calling thread, which must be the layer's directory (see `ThreadRoot`) with a umask of 0.
@@ -65,7 +55,7 @@ export class LayerWriter implements EntrySink {
   /** Modes with setgid, default ACLs and times of directories are set last: files made in them would inherit or change them. */
   readonly #directories = new Map<string, DirectoryMetadata>();
   readonly #skippedXattrs = new Set<string>();
-  readonly #implied = new Set<string>();
+  readonly #tree = new LayerTree();
   #file: { fd: number; path: PathBytes; entry: Entry; writtenBytes: number } | undefined;
   /** The name of the entry under way, for messages. */
   #path = "";
@@ -121,11 +111,11 @@ export class LayerWriter implements EntrySink {
       this.#guarded(() => this.#finishDirectory(systemPath(path === "" ? "." : path), metadata));
     }
     return {
-      unpackedSizeBytes: this.#sizeBytes,
-      inodes: this.#inodes,
+      unpackedSizeBytes: this.#sizeBytes + this.#tree.directories * diskBlockBytes,
+      inodes: this.#inodes + this.#tree.inodes,
       hasRootEntry: this.#hasRootEntry,
       skippedXattrs: [...this.#skippedXattrs].sort(),
-      impliedDirectories: [...this.#implied],
+      impliedDirectories: [...this.#tree.implied],
     };
   }
 
@@ -147,9 +137,9 @@ export class LayerWriter implements EntrySink {
     const mark = markOf(path);
     switch (mark.kind) {
       case "whiteout":
-        return this.#whiteout(mark.path);
+        return this.#tree.whiteout(mark.path);
       case "opaque":
-        return this.#makeOpaque(mark.path);
+        return this.#tree.makeOpaque(mark.path);
       case "ignored":
         return;
       case "none":
@@ -157,20 +147,21 @@ export class LayerWriter implements EntrySink {
     if (path === "" && entry.kind !== "directory") {
       throw new DomainError("invalid-argument", `the root of a layer must be a directory, not a ${entry.kind}`);
     }
+    if (entry.kind !== "directory") this.#directories.delete(path);
     switch (entry.kind) {
       case "file":
         return this.#openFile(entry, path);
       case "directory":
         return this.#directory(entry, path);
       case "symlink":
-        this.#make(path, (target) => symlinkSync(systemPath(entry.linkPath), target));
+        this.#tree.make(path, (target) => symlinkSync(systemPath(entry.linkPath), target));
         return this.#setMetadata(entry, systemPath(path));
       case "hardlink":
         return this.#hardLink(entry, path);
       case "character":
       case "block":
       case "fifo":
-        this.#make(path, (target) =>
+        this.#tree.make(path, (target) =>
           makeNode(target, NodeType[entry.kind as "fifo"] | (entry.mode & 0o777), entry.major, entry.minor),
         );
         return this.#setMetadata(entry, systemPath(path));
@@ -179,7 +170,7 @@ export class LayerWriter implements EntrySink {
 
   #openFile(entry: Entry, path: string): void {
     const target = systemPath(path);
-    const fd = this.#make(path, () => openSync(target, createFlags, entry.mode & 0o777));
+    const fd = this.#tree.make(path, () => openSync(target, createFlags, entry.mode & 0o777));
     this.#file = { fd, path: target, entry, writtenBytes: 0 };
     this.#inodes += 1;
   }
@@ -217,14 +208,14 @@ export class LayerWriter implements EntrySink {
       const message = `${textOf(path)}: its hard link target ${textOf(entry.linkPath)} is not in the layer`;
       throw new DomainError("invalid-argument", message);
     }
-    this.#make(path, (target) => linkSync(systemPath(existing), target));
+    this.#tree.make(path, (target) => linkSync(systemPath(existing), target));
   }
 
   #directory(entry: Entry, path: string): void {
     const mode = entry.mode & ~setGroupId;
-    const made = path === "" ? false : this.#makeDirectory(path, mode);
+    const made = path === "" ? false : this.#tree.makeDirectory(path, mode);
     if (path === "") this.#hasRootEntry = true;
-    this.#implied.delete(path);
+    this.#tree.implied.delete(path);
     this.#directories.set(path, {
       madeMode: made ? mode & 0o1777 : -1,
       mode: entry.mode,
@@ -249,95 +240,6 @@ export class LayerWriter implements EntrySink {
     }
   }
 
-  /** Makes a directory where none is; says whether it is new. One that replaces a whiteout shows nothing of lower layers. */
-  #makeDirectory(path: string, mode: number): boolean {
-    const target = systemPath(path);
-    let replaced: "whiteout" | "other" | undefined;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        mkdirSync(target, mode);
-        break;
-      } catch (error) {
-        if (attempt === makeAttempts) throw error;
-        if (!hasErrno(error, "EEXIST")) this.#makeParents(path, error);
-        else if (lstatSync(target).isDirectory()) return false;
-        else replaced = this.#remove(path);
-      }
-    }
-    this.#inodes += 1;
-    this.#sizeBytes += diskBlockBytes;
-    if (replaced === "whiteout") setXattr(target, opaque.name, opaque.value);
-    return true;
-  }
-
-  /** Runs `make`, which must not overwrite, after making room and parents for `path`. */
-  #make<T>(path: string, make: (target: PathBytes) => T): T {
-    const target = systemPath(path);
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return make(target);
-      } catch (error) {
-        if (attempt === makeAttempts) throw error;
-        if (hasErrno(error, "EEXIST")) this.#remove(path);
-        else this.#makeParents(path, error);
-      }
-    }
-  }
-
-  /** Makes the directories above `path` that no entry has made, with mode 0755; rethrows `error` when that cannot be its cause. */
-  #makeParents(path: string, error: unknown, links = 0): void {
-    const parent = parentOf(path);
-    if (parent === "" || !hasErrno(error, "ENOENT", "ENOTDIR")) throw error;
-    let end = 0;
-    do {
-      end = parent.indexOf("/", end + 1);
-      this.#makeParent(end === -1 ? parent : parent.slice(0, end), links);
-    } while (end !== -1);
-  }
-
-  #makeParent(path: string, links = 0): void {
-    const target = systemPath(path);
-    // A symlink that leads to a directory is followed: the root of this thread is the layer.
-    if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true) return;
-    const existing = lstatOrNone(target);
-    if (existing?.isSymbolicLink() === true && links < maxLinks) {
-      // It leads to a directory that only lower layers have; what is put below belongs there.
-      const link = readlinkSync(target, { encoding: "buffer" }).toString("latin1");
-      const resolved = entryPath(link.startsWith("/") ? link : `${parentOf(path)}/${link}`);
-      if (resolved !== "") this.#makeParents(`${resolved}/entry`, noParent, links + 1);
-      return;
-    }
-    if (existing !== undefined && !isWhiteout(existing)) {
-      throw new DomainError("invalid-argument", `${textOf(this.#path)}: ${textOf(path)} above it is no directory`);
-    }
-    this.#makeDirectory(path, 0o755);
-    // In the place of a whiteout it is a new directory; else the layers below may know it.
-    if (existing === undefined) this.#implied.add(path);
-  }
-
-  #remove(path: string): "whiteout" | "other" {
-    const target = systemPath(path);
-    const existing = lstatSync(target);
-    rmSync(target, { recursive: existing.isDirectory(), force: true });
-    this.#directories.delete(path);
-    this.#implied.delete(path);
-    return isWhiteout(existing) ? "whiteout" : "other";
-  }
-
-  /** Hides `path` of lower layers. What this very layer has there stays, and hides it already or is made to. */
-  #whiteout(path: string): void {
-    const existing = lstatOrNone(systemPath(path));
-    if (existing === undefined) {
-      this.#make(path, (target) => makeNode(target, NodeType.character));
-      this.#inodes += 1;
-    } else if (existing.isDirectory()) setXattr(systemPath(path), opaque.name, opaque.value);
-  }
-
-  #makeOpaque(path: string): void {
-    if (path !== "") this.#makeParents(`${path}/entry`, noParent);
-    setXattr(systemPath(path === "" ? "." : path), opaque.name, opaque.value);
-  }
-
   #setXattrs(path: PathBytes, xattrs: ReadonlyMap<string, Buffer>): void {
     for (const [name, value] of xattrs) {
       // overlayfs would take its own attributes for orders, and the builder's SELinux labels mean nothing on this host.
@@ -351,17 +253,4 @@ export class LayerWriter implements EntrySink {
       }
     }
   }
-}
-
-function lstatOrNone(path: PathBytes): Stats | undefined {
-  try {
-    return lstatSync(path);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
-}
-
-function isWhiteout(stats: Stats): boolean {
-  return stats.isCharacterDevice() && stats.rdev === 0;
 }
