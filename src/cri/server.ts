@@ -3,13 +3,13 @@ import { fromBinary, type DescMessage, type DescMethod, type DescService, type M
 import { Server, ServerCredentials, type MethodDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
 import type { Runtime } from "#domain/runtime.ts";
 import { DomainError } from "#errors/domain-error.ts";
+import { listenOnSocket } from "#lib/listen-on-socket.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
 import { Edge, type OperationMetrics } from "./edge.ts";
 import { services, type ServiceTable } from "./handlers.ts";
 import { methodPath } from "./method-path.ts";
 import { demultiplex } from "./socket-demux.ts";
-import { listenOnSocket } from "./socket.ts";
 
 /** Serves the connections to the CRI socket that speak HTTP/1. */
 export interface PlainHttp {
@@ -63,7 +63,11 @@ export function createCriServer(options: CriServerOptions): CriServer {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     demultiplex(socket, {
-      http2: (accepted) => connections.injectConnection(accepted),
+      http2(accepted) {
+        // A client that only closes its end, as Go's do, would keep ours open for ever.
+        accepted.once("end", () => accepted.end());
+        connections.injectConnection(accepted);
+      },
       http1: (accepted) => (plainHttp === undefined ? accepted.destroy() : plainHttp.accept(accepted)),
     });
   });
