@@ -3,7 +3,7 @@ import type { Config } from "#config/index.ts";
 import type { StreamSessions } from "#domain/pod/stream-sessions.ts";
 import type { Logger } from "#observability/logger.ts";
 import { defaultStreamingOptions, type StreamingOptions } from "#streaming/options.ts";
-import type { TlsFiles } from "#streaming/tls-files.ts";
+import type { TlsFiles } from "#lib/tls-files.ts";
 import { startStreamingWorker } from "#streaming/worker.ts";
 import { answersOf } from "./streaming/answers.ts";
 import { OnDemandServer } from "./streaming/on-demand-server.ts";

@@ -1,4 +1,4 @@
-import type { TlsFiles } from "./tls-files.ts";
+import type { TlsFiles } from "#lib/tls-files.ts";
 
 /** How the streaming server listens and what it tolerates. */
 export interface StreamingOptions {

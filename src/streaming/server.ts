@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from "node:h
 import { isIPv6, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "#lib/tls-files.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { AttachRequest, ExecRequest, PortForwardRequest, StreamingBackend } from "./backend.ts";
 import { GonePeerSweeper } from "./gone-peers.ts";
@@ -10,7 +11,6 @@ import { type StreamingRequest, validate } from "./open-requests.ts";
 import { defaultStreamingOptions, type StreamingOptions } from "./options.ts";
 import { PendingRequests } from "./pending-requests.ts";
 import { openSessions, SessionRegistry } from "./sessions.ts";
-import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "./tls-files.ts";
 import { refuse, Upgrader } from "./upgrade.ts";
 
 /** How much the server has to do. */

@@ -14,7 +14,7 @@ import { TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { WebSocket } from "ws";
 import { silentLogger } from "#observability/logger.ts";
-import type { TlsFiles } from "#streaming/tls-files.ts";
+import type { TlsFiles } from "#lib/tls-files.ts";
 import { startStreamingWorker } from "#streaming/worker.ts";
 import { eventually } from "../support/eventually.ts";
 import { findProgram } from "../support/requirements.ts";

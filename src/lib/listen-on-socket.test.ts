@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
-import { listenOnSocket } from "./socket.ts";
+import { listenOnSocket } from "./listen-on-socket.ts";
 
 describe("listening on a unix socket", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-socket-"));
