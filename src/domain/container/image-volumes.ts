@@ -26,7 +26,7 @@ export type VolumeImages = readonly (ImageContent | undefined)[];
  */
 export async function volumeImages(
   drivers: Pick<ContainerDrivers, "images">,
-  sandbox: Sandbox,
+  sandbox: Pick<Sandbox, "request">,
   request: ContainerRequest,
 ): Promise<VolumeImages> {
   const { namespace } = sandbox.request.metadata;
@@ -67,7 +67,9 @@ export async function mountImageVolume(
       path.posix.join("/", imageSubPath) === "/"
         ? content
         : await drivers.imageVolumes.bindSubPath(containerId, volume, content, imageSubPath);
-    return { request: mount, source: { path: source, isDirectory: true, mountPoint: "", propagation: "private" } };
+    // Overlays cannot be idmapped: in a user namespace the files are nobody's, and readable for all who may read them.
+    const request = { ...mount, uidMappings: [], gidMappings: [] };
+    return { request, source: { path: source, isDirectory: true, mountPoint: "", propagation: "private" } };
   } catch (error) {
     throw mountFailed(mount, error);
   }

@@ -7,10 +7,12 @@ import type { ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
 
 /**
  * A registry client without a network, for tests of the domain: resolves the images that were added, by tag and by digest.
- * `failNext` makes the next resolve or open fail; `resolved` and `opened` tell what was asked for.
+ * `failNext` makes the next resolve or open fail; `resolved`, `authFiles` and `opened` tell what was asked for.
  */
 export class FakeRegistryClient implements RegistryClient {
   readonly resolved: ImageReference[] = [];
+  /** The credential file that came with each resolve. */
+  readonly authFiles: (string | undefined)[] = [];
   readonly opened: { digest: Digest; offset: number }[] = [];
   readonly #images = new Map<string, ResolvedImage>();
   readonly #blobs = new Map<Digest, Uint8Array>();
@@ -33,31 +35,39 @@ export class FakeRegistryClient implements RegistryClient {
       config: this.#addBlob(mediaTypes.ociConfig, configBytes),
       layers: layers.map((layer) => this.#addBlob(mediaTypes.ociLayer, layer)),
     };
-    const manifestBytes = Buffer.from(JSON.stringify(manifest));
-    const digest = digestOf(manifestBytes);
-    const image: ResolvedImage = {
-      reference,
-      topDigest: digest,
-      manifestDigest: digest,
-      manifestMediaType: mediaTypes.ociManifest,
-      manifestBytes,
-      manifest,
-      configBytes,
-      config: whole,
-      source: { open: async (blob, offset) => this.#open(blob, offset) },
+    return this.#addManifest(reference, manifest, configBytes, whole);
+  }
+
+  /** Adds what is no image, an artifact or the signatures of an image: blobs with a media type and annotations of their own. */
+  addArtifact(
+    name: string,
+    blobs: readonly { mediaType: string; bytes: Uint8Array; annotations?: Record<string, string> }[],
+  ): ResolvedImage {
+    const reference = parseReference(name);
+    const configBytes = Buffer.from("{}");
+    const manifest: Manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: this.#addBlob("application/vnd.oci.empty.v1+json", configBytes),
+      layers: blobs.map(({ mediaType, bytes, annotations }) => ({
+        ...this.#addBlob(mediaType, bytes),
+        ...(annotations === undefined ? {} : { annotations }),
+      })),
     };
-    this.#images.set(formatReference(reference), image);
-    this.#images.set(`${reference.registry}/${reference.repository}@${digest}`, image);
-    return image;
+    return this.#addManifest(reference, manifest, configBytes, undefined);
   }
 
   candidates(name: string): ImageReference[] {
     return [parseReference(name)];
   }
 
-  async resolve(reference: ImageReference, { signal }: { signal: AbortSignal }): Promise<ResolvedImage> {
+  async resolve(
+    reference: ImageReference,
+    { signal, authFile }: { signal: AbortSignal; authFile?: string },
+  ): Promise<ResolvedImage> {
     signal.throwIfAborted();
     this.resolved.push(reference);
+    this.authFiles.push(authFile);
     this.#failIfTold();
     const { registry, repository, digest } = reference;
     const key = digest === undefined ? formatReference(reference) : `${registry}/${repository}@${digest}`;
@@ -78,6 +88,30 @@ export class FakeRegistryClient implements RegistryClient {
     if (bytes === undefined)
       throw new DomainError("not-found", `no blob ${digest}`, { facts: { reason: "BLOB_UNKNOWN" } });
     return ReadableStream.from([bytes.subarray(offset)]);
+  }
+
+  #addManifest(
+    reference: ImageReference,
+    manifest: Manifest,
+    configBytes: Uint8Array,
+    config: ImageConfig | undefined,
+  ): ResolvedImage {
+    const manifestBytes = Buffer.from(JSON.stringify(manifest));
+    const digest = digestOf(manifestBytes);
+    const image: ResolvedImage = {
+      reference,
+      topDigest: digest,
+      manifestDigest: digest,
+      manifestMediaType: mediaTypes.ociManifest,
+      manifestBytes,
+      manifest,
+      configBytes,
+      config,
+      source: { open: async (blob, offset) => this.#open(blob, offset) },
+    };
+    this.#images.set(formatReference(reference), image);
+    this.#images.set(`${reference.registry}/${reference.repository}@${digest}`, image);
+    return image;
   }
 
   #addBlob(mediaType: string, bytes: Uint8Array): Descriptor {

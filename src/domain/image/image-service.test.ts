@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FakeRegistryClient } from "#drivers/registry/fake.ts";
+import { FakeSignaturePolicies } from "#drivers/signature-policy/fake.ts";
+import { FakeStorage } from "#drivers/storage/fake.ts";
+import { DomainError } from "#errors/domain-error.ts";
+import { silentLogger } from "#observability/logger.ts";
+import { ImageService, type ImageServiceOptions } from "./image-service.ts";
+import type { PullRequest } from "./image.ts";
+import type { PullObserver } from "./pull-observer.ts";
+
+/** An image service on fakes, for tests. `heard` is what the observer was told, `taken` which credential files were asked for. */
+function exampleImages(changes: Partial<ImageServiceOptions> = {}) {
+  const registry = new FakeRegistryClient();
+  const storage = new FakeStorage();
+  const policies = new FakeSignaturePolicies();
+  const heard: string[] = [];
+  const observer: PullObserver = {
+    layerFetched: ({ size }) => heard.push(`fetched ${size}`),
+    layerPresent: ({ size }) => heard.push(`present ${size}`),
+    pulled: (image) => heard.push(`pulled ${image}`),
+    failed: (image, reason) => heard.push(`failed ${image}: ${reason}`),
+  };
+  const taken: string[] = [];
+  const images = new ImageService({
+    registry,
+    storage,
+    policies,
+    namespacedAuth: {
+      async take(namespace, image) {
+        taken.push(`${namespace} ${image}`);
+        return undefined;
+      },
+      async sweep() {},
+    },
+    observer,
+    settings: { maxParallelLayerDownloads: 2, platform: undefined, progressTimeoutMs: 0 },
+    nodeAuthFile: () => "",
+    mountsArtifacts: true,
+    pinnedPatterns: () => [],
+    usersOf: () => [],
+    logger: silentLogger,
+    ...changes,
+  });
+  return { images, registry, storage, policies, heard, taken };
+}
+
+function pullRequest(image: string, changes: Partial<PullRequest> = {}): PullRequest {
+  return { image, auth: {}, namespace: "", ...changes };
+}
+
+const busybox = "docker.io/library/busybox:1";
+const layer = Buffer.from("a layer");
+const payload = {
+  mediaType: "application/vnd.dev.cosign.simplesigning.v1+json",
+  bytes: Buffer.from('{"critical":{}}'),
+  annotations: { "dev.cosignproject.cosign/signature": "c2ln" },
+};
+
+describe("a pull", () => {
+  it("leaves an image that is found by its name, id and digest", async () => {
+    const { images, registry } = exampleImages();
+    const { manifestDigest } = registry.addImage(busybox, [layer]);
+    const id = await images.pull(pullRequest("busybox:1"));
+    assert.match(id, /^[0-9a-f]{64}$/);
+    for (const name of ["busybox:1", busybox, id, id.slice(0, 12), `docker.io/library/busybox@${manifestDigest}`])
+      assert.equal(images.find(name)?.id, id, name);
+  });
+
+  it("is joined by others for the same image, but not by those with other credentials", async () => {
+    const { images, registry } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    const requests = [{}, {}, { auth: { username: "a", password: "b" } }, { namespace: "other" }];
+    await Promise.all(requests.map((changes) => images.pull(pullRequest(busybox, changes))));
+    assert.equal(registry.resolved.length, 3);
+  });
+
+  it("tells its observer of layers that were fetched, of those that were there, and of its end", async () => {
+    const { images, registry, heard } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    registry.addImage("docker.io/library/busybox:2", [layer, Buffer.from("another layer")]);
+    await images.pull(pullRequest(busybox));
+    await images.pull(pullRequest("busybox:2"));
+    await assert.rejects(images.pull(pullRequest("busybox:3")), { kind: "not-found" });
+    assert.deepEqual(heard, [
+      "fetched 7",
+      `pulled ${busybox}`,
+      "present 7",
+      "fetched 13",
+      "pulled busybox:2",
+      "failed busybox:3: MANIFEST_UNKNOWN",
+    ]);
+  });
+
+  it("uses the credential file that waits for its namespace, and gives it back", async () => {
+    let given = 0;
+    const file = { file: "/auth/in-use/1.json", [Symbol.asyncDispose]: async () => void (given += 1) };
+    const { images, registry } = exampleImages({ namespacedAuth: { take: async () => file, async sweep() {} } });
+    registry.addImage(busybox, [layer]);
+    await images.pull(pullRequest(busybox, { namespace: "team" }));
+    await assert.rejects(images.pull(pullRequest("busybox:none", { namespace: "team" })));
+    assert.deepEqual([...new Set(registry.authFiles), given], ["/auth/in-use/1.json", 2]);
+  });
+
+  it("that the node needs itself is made with the node's credential file, and only when the image is missing", async () => {
+    const { images, registry } = exampleImages({ nodeAuthFile: () => "/etc/pause.json" });
+    registry.addImage(busybox, [layer]);
+    assert.equal((await images.ensure(busybox)).name, busybox);
+    await images.ensure(busybox);
+    assert.deepEqual(registry.authFiles, ["/etc/pause.json"]);
+  });
+
+  it("without progress for the time that is allowed is given up", async () => {
+    const settings = { maxParallelLayerDownloads: 1, platform: undefined, progressTimeoutMs: 20 };
+    const { images, registry } = exampleImages({ settings });
+    const image = registry.addImage(busybox, [layer]);
+    const stalled = Promise.withResolvers<ReadableStream<Uint8Array>>();
+    image.source.open = async (_blob, _offset, signal) => {
+      signal.addEventListener("abort", () => stalled.reject(signal.reason));
+      return stalled.promise;
+    };
+    await assert.rejects(images.pull(pullRequest(busybox)), {
+      kind: "registry-unavailable",
+      message: /made no progress for 0.02 s/,
+    });
+  });
+});
+
+describe("the signature policy", () => {
+  it("is asked before anything of an image is fetched", async () => {
+    const { images, registry, storage, policies } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    policies.rejected.add("docker.io/library/busybox");
+    await assert.rejects(images.pull(pullRequest(busybox, { namespace: "team" })), {
+      kind: "signature-validation-failed",
+      message: /^SignatureValidationFailed: /,
+    });
+    assert.deepEqual([registry.opened, storage.layers.size, policies.checks[0]?.namespace], [[], 0, "team"]);
+  });
+
+  it("gets the signatures that lie beside the image, which are kept for checks when it is used", async () => {
+    const { images, registry, policies } = exampleImages();
+    const { manifestDigest } = registry.addImage(busybox, [layer]);
+    registry.addArtifact(`docker.io/library/busybox:${manifestDigest.replace(":", "-")}.sig`, [payload]);
+    policies.signed.add("docker.io/library/busybox");
+    policies.atUse = true;
+    const id = await images.pull(pullRequest(busybox));
+    const asked = registry.resolved.length;
+    await images.allow({ image: id, userSpecifiedImage: "busybox:1" }, "team");
+    assert.equal(registry.resolved.length, asked);
+    const signature = { kind: "sigstore", digest: manifestDigest, payload: "eyJjcml0aWNhbCI6e319", signature: "c2ln" };
+    assert.deepEqual(policies.checks.at(-1)?.known, [signature]);
+  });
+
+  it("refuses the use of an image that another namespace's policy let in", async () => {
+    const { images, registry, policies } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    const id = await images.pull(pullRequest(busybox));
+    policies.signed.add("docker.io/library/busybox");
+    policies.atUse = true;
+    for (const userSpecifiedImage of ["busybox:1", ""])
+      await assert.rejects(images.allow({ image: id, userSpecifiedImage }, "strict"), {
+        kind: "signature-validation-failed",
+      });
+  });
+
+  it("is not asked about the use of images when nobody has chosen one", async () => {
+    const { images, policies } = exampleImages();
+    policies.rejected.add("docker.io/library/busybox");
+    await images.allow({ image: "busybox", userSpecifiedImage: "busybox" }, "team");
+    assert.deepEqual(policies.checks, []);
+  });
+});
+
+describe("the removal of an image", () => {
+  it("by one of its tags takes away the tag, by its last one or its id everything", async () => {
+    const { images, registry, storage } = exampleImages();
+    for (const tag of ["1", "2", "3"]) registry.addImage(`docker.io/library/busybox:${tag}`, [layer]);
+    for (const tag of ["1", "2", "3"]) await images.pull(pullRequest(`busybox:${tag}`));
+    await images.remove("busybox:1");
+    assert.deepEqual(images.list("")[0]?.repoTags, ["docker.io/library/busybox:2", "docker.io/library/busybox:3"]);
+    await images.remove(images.list("")[0]?.id ?? "");
+    assert.deepEqual([images.list(""), storage.layers.size], [[], 0]);
+    await images.remove("busybox:1");
+  });
+
+  it("by digest leaves an image that has a tag", async () => {
+    const { images, registry } = exampleImages();
+    const { manifestDigest } = registry.addImage(busybox, [layer]);
+    await images.pull(pullRequest(busybox));
+    await images.remove(`docker.io/library/busybox@${manifestDigest}`);
+    assert.deepEqual([images.find(busybox)?.repoTags, images.find(busybox)?.repoDigests], [[busybox], []]);
+    await images.remove(busybox);
+    assert.deepEqual(images.list(""), []);
+  });
+
+  it("is refused while a container uses it", async () => {
+    const { images, registry } = exampleImages({ usersOf: () => ["c1"] });
+    registry.addImage(busybox, [layer]);
+    await images.pull(pullRequest(busybox));
+    await assert.rejects(images.remove(busybox), { kind: "failed-precondition", message: /used by .*c1/ });
+  });
+});
+
+describe("a short name", () => {
+  it("that no registry may be asked for still finds docker.io's image that is here", async () => {
+    const { images, registry } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    const id = await images.pull(pullRequest(busybox));
+    const candidates = registry.candidates.bind(registry);
+    registry.candidates = (name) => {
+      if (!name.includes("/")) throw new DomainError("invalid-argument", "no search registries");
+      return candidates(name);
+    };
+    assert.equal(images.find("busybox:1")?.id, id);
+    assert.equal(images.find("no such name"), undefined);
+  });
+});
+
+describe("an artifact", () => {
+  const model = "quay.io/models/tiny:v1";
+  const titled = (title: string | undefined, text: string) => ({
+    mediaType: "application/octet-stream",
+    bytes: Buffer.from(text),
+    ...(title === undefined ? {} : { annotations: { "org.opencontainers.image.title": title } }),
+  });
+
+  it("is kept as files under their titles, those without one under their digest", async () => {
+    const { images, registry, storage } = exampleImages();
+    const { manifest } = registry.addArtifact(model, [titled("data/model.bin", "weights"), titled(undefined, "other")]);
+    await images.pull(pullRequest(model));
+    const [first, second] = manifest.layers.map(({ digest }) => digest);
+    assert.ok(first !== undefined && second !== undefined);
+    assert.deepEqual(images.content(model).files, [
+      { name: "data/model.bin", path: storage.blobPath(first) },
+      { name: second.slice("sha256:".length), path: storage.blobPath(second) },
+    ]);
+    assert.throws(() => images.use(model), { kind: "invalid-argument", message: /artifact/ });
+  });
+
+  it("is no volume where artifacts are not to be mounted", async () => {
+    const { images, registry } = exampleImages({ mountsArtifacts: false });
+    registry.addArtifact(model, [titled("a", "a")]);
+    await images.pull(pullRequest(model));
+    assert.throws(() => images.content(model), { kind: "failed-precondition", message: /oci_artifact_mount_support/ });
+  });
+});
