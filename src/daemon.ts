@@ -36,6 +36,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   await using undo = new AsyncDisposableStack();
   const paths = pathsOf(config);
   const drivers = await buildDrivers(() => current, paths, logger, undo);
+  await drivers.security.defaultApparmorProfile(config.runtime.apparmorProfile);
   const domain = buildDomain(() => current, paths, drivers, logger, undo);
   await domain.images.load();
   const afterwards = await domain.recover();

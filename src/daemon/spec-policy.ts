@@ -7,6 +7,7 @@ import type { SeccompProfile } from "#domain/container/oci-spec/seccomp-profile.
 import type { SpecPolicy } from "#domain/container/oci-spec/spec-inputs.ts";
 import type { Security } from "#drivers/security/index.ts";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { settleAll } from "#lib/settle.ts";
 import type { Handlers } from "./runtime-handlers.ts";
 
 /** What config.json of a handler's containers takes from the configuration; made once per handler, since runtimes are asked what they can do. */
@@ -17,8 +18,7 @@ export function specPolicies(
   security: Security,
 ): (handler: string) => Promise<SpecPolicy> {
   const made = new Map<string, { from: Config; policy: Promise<SpecPolicy> }>();
-  return (handler) => {
-    const current = config();
+  const policyOf = (handler: string, current: Config): Promise<SpecPolicy> => {
     const known = made.get(handler);
     if (known?.from === current) return known.policy;
     const policy = makePolicy(current, paths, handlers, security, handler);
@@ -26,6 +26,15 @@ export function specPolicies(
     // A profile that could not be read may be there at the next try.
     policy.catch(() => made.delete(handler));
     return policy;
+  };
+  return async (handler) => {
+    const current = config();
+    const [policy, apparmorProfile] = await settleAll([
+      policyOf(handler, current),
+      // Asked each time: programs that tidy up AppArmor's profiles remove what lies in no file of theirs.
+      security.defaultApparmorProfile(current.runtime.apparmorProfile),
+    ]);
+    return { ...policy, apparmorProfile };
   };
 }
 

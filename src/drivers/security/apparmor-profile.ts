@@ -1,3 +1,6 @@
+/** Name of the profile that berth brings along: CRI-O's, since configurations and other profiles name it. */
+export const builtInApparmorProfile = "crio-default";
+
 /** Includes that not every distribution has. */
 export interface ProfileParts {
   hasTunables: boolean;

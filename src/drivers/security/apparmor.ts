@@ -2,9 +2,11 @@ import { access, readFile } from "node:fs/promises";
 import { DomainError } from "#errors/domain-error.ts";
 import type { run as runProcess } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
-import { apparmorProfileText } from "./apparmor-profile.ts";
+import { apparmorProfileText, builtInApparmorProfile } from "./apparmor-profile.ts";
+import type { HostFacts } from "./index.ts";
 
 const loadedProfilesFile = "/sys/kernel/security/apparmor/profiles";
+const unconfined = "unconfined";
 const parserPaths = ["/usr/sbin/apparmor_parser", "/sbin/apparmor_parser", "/usr/bin/apparmor_parser"];
 
 /** Names in the kernel's list, whose lines are `name (mode)`. */
@@ -20,34 +22,51 @@ export async function isProfileLoaded(name: string): Promise<boolean> {
   return profileNames(text).includes(name);
 }
 
+/** What `Security.defaultApparmorProfile` promises. Warns once when profiles cannot be loaded. */
+export function defaultApparmorProfile(
+  facts: Pick<HostFacts, "apparmor">,
+  dependencies: { run: typeof runProcess; logger: Logger },
+): (name: string) => Promise<string> {
+  let warned = false;
+  return async (name) => {
+    if (!facts.apparmor.enabled) return "";
+    if (name === "" || name === unconfined || (await isProfileLoaded(name))) return name;
+    if (name !== builtInApparmorProfile) {
+      throw new DomainError(
+        "failed-precondition",
+        `apparmor_profile = "${name}" of the configuration cannot be used: no such profile is loaded`,
+      );
+    }
+    if (await loadBuiltIn(dependencies.run)) {
+      dependencies.logger.info("loaded the AppArmor profile of containers", { profile: name });
+      return name;
+    }
+    if (!warned) dependencies.logger.warn("containers run without AppArmor: there is no apparmor_parser");
+    warned = true;
+    return "";
+  };
+}
+
 /**
- * Hands the built-in profile to the kernel under `name` through apparmor_parser, unless it has one of that name.
- * @throws DomainError failed-precondition when there is no apparmor_parser or it refuses the profile
+ * Hands the built-in profile to the kernel; false when there is no apparmor_parser.
+ * @throws DomainError failed-precondition when it is refused
  */
-export async function loadProfile(name: string, run: typeof runProcess, logger: Logger): Promise<void> {
-  if (!/^[\w.-]+$/.test(name))
-    throw new DomainError("invalid-argument", `${JSON.stringify(name)} is no name for an AppArmor profile`);
-  if (await isProfileLoaded(name)) return;
+async function loadBuiltIn(run: typeof runProcess): Promise<boolean> {
   const parser = await firstExisting(parserPaths);
-  if (parser === undefined)
-    throw new DomainError(
-      "failed-precondition",
-      `the AppArmor profile ${name} is not loaded, and there is no apparmor_parser to load it`,
-    );
-  const text = apparmorProfileText(name, {
+  if (parser === undefined) return false;
+  const text = apparmorProfileText(builtInApparmorProfile, {
     hasTunables: (await firstExisting(["/etc/apparmor.d/tunables/global"])) !== undefined,
     hasBaseAbstraction: (await firstExisting(["/etc/apparmor.d/abstractions/base"])) !== undefined,
   });
   const argv = [parser, "--replace", "--skip-cache"];
   const result = await run(argv, { input: text, timeoutMs: 30_000 });
-  if (result.exitCode === 0) {
-    logger.info("loaded the AppArmor profile of containers", { profile: name });
-    return;
-  }
+  if (result.exitCode === 0) return true;
   const stderr = result.stderr.toString("utf8").trim();
-  throw new DomainError("failed-precondition", `apparmor_parser refuses the profile ${name}: ${stderr}`, {
-    facts: { argv, exitCode: result.exitCode, stderr },
-  });
+  throw new DomainError(
+    "failed-precondition",
+    `apparmor_parser refuses the profile ${builtInApparmorProfile}: ${stderr || `it exited with ${result.exitCode}`}`,
+    { facts: { argv, exitCode: result.exitCode, stderr } },
+  );
 }
 
 async function firstExisting(files: readonly string[]): Promise<string | undefined> {

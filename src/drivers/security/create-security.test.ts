@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { run } from "#kernel/spawn.ts";
 import { silentLogger } from "#observability/logger.ts";
 import { apparmorProfileText } from "./apparmor-profile.ts";
-import { loadProfile, profileNames } from "./apparmor.ts";
+import { defaultApparmorProfile, profileNames } from "./apparmor.ts";
 import { createSecurity } from "./create-security.ts";
 import { RandomLevels } from "./selinux-levels.ts";
 
@@ -35,8 +35,23 @@ describe("AppArmor", () => {
     assert.match(full, /#include <tunables\/global>[^]*#include <abstractions\/base>/);
   });
 
-  it("refuses names that would break out of the profile's text", async () => {
-    await assert.rejects(loadProfile("a {} profile b", run, silentLogger), { kind: "invalid-argument" });
+  const dependencies = { run, logger: silentLogger };
+  const off = { apparmor: { enabled: false } };
+  const on = { apparmor: { enabled: true } };
+
+  it("has no default profile where AppArmor is off", async () => {
+    assert.equal(await defaultApparmorProfile(off, dependencies)("crio-default"), "");
+  });
+
+  it("lets the configuration choose to run unconfined", async () => {
+    assert.equal(await defaultApparmorProfile(on, dependencies)("unconfined"), "unconfined");
+  });
+
+  it("refuses a configured profile that is not loaded", async () => {
+    await assert.rejects(defaultApparmorProfile(on, dependencies)("berth-test-nobody-has-this"), {
+      kind: "failed-precondition",
+      message: /berth-test-nobody-has-this.*no such profile is loaded/,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { run as runProcess } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
-import { isProfileLoaded, loadProfile } from "./apparmor.ts";
+import { defaultApparmorProfile, isProfileLoaded } from "./apparmor.ts";
 import { CdiFiles } from "./cdi.ts";
 import { findDevices, listHostDevices } from "./host-devices.ts";
 import { collectHostFacts, type SelinuxMode } from "./host-facts.ts";
@@ -35,9 +35,7 @@ export async function createSecurity(
     mountSource: (request) => findMountSource(request, options),
     readSeccompProfile: (reference) => readSeccompFile(reference),
     isApparmorProfileLoaded: isProfileLoaded,
-    async loadDefaultApparmorProfile(name) {
-      if (facts.apparmor.enabled) await loadProfile(name, dependencies.run, dependencies.logger);
-    },
+    defaultApparmorProfile: defaultApparmorProfile(facts, dependencies),
     async relabel(root, label, { shared, signal }) {
       if (!facts.selinux.enabled || label === "") return;
       const target = shared ? withoutCategories(label) : label;

@@ -61,8 +61,9 @@ export class FakeSecurity implements Security {
     return this.apparmorProfiles.has(name);
   }
 
-  async loadDefaultApparmorProfile(name: string): Promise<void> {
+  async defaultApparmorProfile(name: string): Promise<string> {
     this.apparmorProfiles.add(name);
+    return name;
   }
 
   async relabel(path: string, label: string): Promise<void> {

@@ -114,8 +114,12 @@ export interface Security {
   readSeccompProfile(localhostRef: string): Promise<string>;
   /** True when the kernel has this AppArmor profile loaded. */
   isApparmorProfileLoaded(name: string): Promise<boolean>;
-  /** Loads the built-in profile under `name` unless the kernel has it or AppArmor is off. */
-  loadDefaultApparmorProfile(name: string): Promise<void>;
+  /**
+   * Makes sure that the kernel has the profile for containers that name none, and gives back the name to use: empty when AppArmor is
+   * off, or when there is no apparmor_parser to load the profile with. `crio-default` is built in and loaded.
+   * @throws DomainError failed-precondition for any other profile that is not loaded, or when the built-in one is refused
+   */
+  defaultApparmorProfile(name: string): Promise<string>;
   /**
    * Sets the label of `path` and everything below it; entries that have it already are left alone, and when the top has it
    * nothing is walked.
