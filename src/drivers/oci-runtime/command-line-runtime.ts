@@ -6,6 +6,7 @@ import { exitCodeOf, run, spawn } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
 import type { OciFeatures, OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
+import { checkpoint } from "./checkpoint.ts";
 import { startExec } from "./detached-exec.ts";
 import { lastWords } from "./last-words.ts";
 import type { OciRuntime, RuntimeExecResult, RuntimeState } from "./index.ts";
@@ -26,6 +27,7 @@ const commandTimeoutMs = 120_000;
 export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
   const globalArgs = [`--root=${options.root}`, ...(options.systemdCgroup ? ["--systemd-cgroup"] : [])];
   let features: Promise<OciFeatures | undefined> | undefined;
+  let canCheckpoint: Promise<boolean> | undefined;
 
   async function call(args: readonly string[], input = ""): Promise<RunResult> {
     const argv = [options.path, ...globalArgs, ...args];
@@ -96,6 +98,15 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
 
     async resume(id) {
       await must(id, ["resume", id]);
+    },
+
+    canCheckpoint() {
+      canCheckpoint ??= call(["checkpoint", "--help"]).then((result) => result.exitCode === 0);
+      return canCheckpoint;
+    },
+
+    async checkpoint(id, checkpointOptions) {
+      await checkpoint(options, globalArgs, id, checkpointOptions);
     },
 
     features() {

@@ -15,6 +15,16 @@ export interface RuntimeExecResult {
   timedOut: boolean;
 }
 
+/** Where `checkpoint` puts what it finds. Both are existing directories of their own. */
+export interface RuntimeCheckpointOptions {
+  /** For criu's images: memory, descriptors, the tree of processes. */
+  readonly imagePath: string;
+  /** For criu's log, `dump.log`, and its statistics, `stats-dump`. */
+  readonly workPath: string;
+  /** Ends the runtime and criu; the call rejects then. */
+  readonly signal: AbortSignal;
+}
+
 /** What a process that is started by `startExec` has as its standard streams. */
 export interface ExecStdio {
   /** Existing and this process's own; the runtime puts its pid file there, and the identity of the process is kept there. */
@@ -69,6 +79,13 @@ export interface OciRuntime {
   startExec(id: string, process: OciProcess, stdio: ExecStdio): Promise<RuntimeExec>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
+  /** False where the runtime has no `checkpoint` command, as crun built without criu. Asked once. */
+  canCheckpoint(): Promise<boolean>;
+  /**
+   * Writes the state of all processes of a container to files by criu; they go on running.
+   * @throws DomainError internal with the last words; criu's own are in its log
+   */
+  checkpoint(id: string, options: RuntimeCheckpointOptions): Promise<void>;
   /** undefined where the runtime has no `features` command. Asked once. */
   features(): Promise<OciFeatures | undefined>;
 }

@@ -1,0 +1,44 @@
+import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { memoryFile } from "#kernel/memory-file.ts";
+import { killTree } from "#kernel/process-tree.ts";
+import { exitCodeOf, spawn } from "#kernel/spawn.ts";
+import type { RuntimeOptions } from "./command-line-runtime.ts";
+import type { RuntimeCheckpointOptions } from "./index.ts";
+import { lastWords } from "./last-words.ts";
+
+/** `<runtime> checkpoint --leave-running`, ended with criu when the signal aborts. */
+export async function checkpoint(
+  options: RuntimeOptions,
+  globalArgs: readonly string[],
+  id: string,
+  { imagePath, workPath, signal }: RuntimeCheckpointOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  const argv = [
+    options.path,
+    ...globalArgs,
+    "checkpoint",
+    "--leave-running",
+    "--file-locks",
+    `--image-path=${imagePath}`,
+    `--work-path=${workPath}`,
+    id,
+  ];
+  const failed = (how: string, cause?: unknown): DomainError =>
+    new DomainError("internal", `container ${id}: ${options.path} checkpoint ${how}`, { cause, facts: { argv } });
+  using words = memoryFile();
+  let status;
+  try {
+    const child = spawn(argv, { env: options.env, fds: { 1: words.fd, 2: words.fd } });
+    // The runtime's child is criu; the container's processes are not below it, and go on when their tracer is gone.
+    const onAbort = (): void => killTree(child.pid);
+    signal.addEventListener("abort", onAbort, { once: true });
+    status = await child.exited;
+    signal.removeEventListener("abort", onAbort);
+  } catch (error) {
+    throw failed(`cannot be started: ${messageOf(error)}`, error);
+  }
+  signal.throwIfAborted();
+  if (status.exitCode !== 0)
+    throw failed(`exited with ${exitCodeOf(status)}: ${lastWords(words.read(1 << 16).toString())}`);
+}
