@@ -1,5 +1,5 @@
 import koffi from "koffi";
-import { check, libc } from "#kernel/libc.ts";
+import { type CallDone, check, checkOffThread, libc } from "#kernel/libc.ts";
 
 // What node:fs has no call for, or rounds: times in nanoseconds, device nodes, extended attributes.
 
@@ -30,11 +30,9 @@ const llistxattr = libc.func("intptr_t llistxattr(const char *path, _Out_ void *
   size: number,
 ) => number;
 const umaskCall = libc.func("uint32_t umask(uint32_t mask)") as (mask: number) => number;
-const syncfsCall = libc.func("int syncfs(int fd)") as { async: (fd: number, done: AsyncDone) => void };
+const syncfsCall = libc.func("int syncfs(int fd)") as { async: (fd: number, done: CallDone) => void };
 
 const flockCall = libc.func("int flock(int fd, int operation)") as (fd: number, operation: number) => number;
-
-type AsyncDone = (error: Error | null, result: number) => void;
 
 const currentDirectory = -100;
 const noFollow = 0x100;
@@ -105,18 +103,8 @@ export function setUmask(mask: number): number {
 }
 
 /** syncfs(2) on a thread of its own: all that was written to the file system of `fd` survives power loss. @throws SystemError */
-export function syncFileSystem(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    syncfsCall.async(fd, (error, result) => {
-      try {
-        if (error !== null) throw error;
-        check(result, "syncfs");
-        resolve();
-      } catch (failure) {
-        reject(failure);
-      }
-    });
-  });
+export async function syncFileSystem(fd: number): Promise<void> {
+  await checkOffThread((done) => syncfsCall.async(fd, done), "syncfs");
 }
 
 /** flock(2), exclusive, not waiting: `false` when another open file holds it. Undone by closing `fd`. @throws SystemError */

@@ -40,3 +40,25 @@ export function check(result: number, syscall: string, path?: string): number {
   if (result === -1) throw new SystemError(syscall, koffi.errno(), path);
   return result;
 }
+
+/** How koffi reports the end of a call that it ran on a thread of its own. */
+export type CallDone = (error: Error | null, result: number) => void;
+
+/**
+ * Runs a system call off the calling thread: `start` hands the function it is given to the `async` form of a koffi function. For
+ * calls that can take milliseconds.
+ * @throws SystemError
+ */
+export function checkOffThread(start: (done: CallDone) => void, syscall: string, path?: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      try {
+        if (error !== null) throw error;
+        // koffi hands the errno of its thread over for the time of this callback.
+        resolve(check(result, syscall, path));
+      } catch (failure) {
+        reject(failure);
+      }
+    });
+  });
+}

@@ -1,10 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { check, libc, SystemError } from "#kernel/libc.ts";
+import { type CallDone, check, checkOffThread, libc, SystemError } from "#kernel/libc.ts";
+
+type MountArguments = [source: string | null, target: string, type: string | null, flags: number, data: string | null];
 
 const mountCall = libc.func(
   "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
-) as (source: string | null, target: string, type: string | null, flags: number, data: string | null) => number;
-const umountCall = libc.func("int umount2(const char *target, int flags)") as (target: string, flags: number) => number;
+) as ((...call: MountArguments) => number) & { async: (...call: [...MountArguments, done: CallDone]) => void };
+const umountCall = libc.func("int umount2(const char *target, int flags)") as ((
+  target: string,
+  flags: number,
+) => number) & { async: (target: string, flags: number, done: CallDone) => void };
 
 /** mount(2) flags by name. */
 export const MountFlag = {
@@ -21,6 +26,7 @@ export const MountFlag = {
 } as const;
 
 const detach = 2;
+const noFollow = 8;
 
 /**
  * mount(2). A call that takes 0.1 ms; it runs on the calling thread. Undone by `unmount(target)`.
@@ -32,6 +38,22 @@ export function mount(source: string, target: string, type: string, flags: numbe
     "mount",
     `${source} on ${target}`,
   );
+}
+
+/**
+ * As `mount`, on another thread: for file systems whose mount takes milliseconds, as an overlay's does, which makes and removes
+ * files to see what its upper layer can do.
+ * @throws SystemError
+ */
+export async function mountOffThread(
+  source: string,
+  target: string,
+  type: string,
+  flags: number,
+  data: string,
+): Promise<void> {
+  const start = (done: CallDone): void => mountCall.async(source, target, type, flags, data, done);
+  await checkOffThread(start, "mount", `${source} on ${target}`);
 }
 
 /** Bind mount; read-only takes the second mount call that the kernel asks for. Undone by `unmount(target)`. */
@@ -57,14 +79,32 @@ export function bindMount(
  * @throws SystemError for anything but EINVAL and ENOENT
  */
 export function unmount(target: string, options: { lazy?: boolean } = {}): boolean {
-  const noFollow = 8;
   try {
     check(umountCall(target, noFollow | (options.lazy === true ? detach : 0)), "umount", target);
     return true;
   } catch (error) {
-    if (error instanceof SystemError && (error.code === "EINVAL" || error.code === "ENOENT")) return false;
+    if (isNotMounted(error)) return false;
     throw error;
   }
+}
+
+/**
+ * As `unmount`, on another thread: the last unmount of a file system frees all that it has cached.
+ * @throws SystemError
+ */
+export async function unmountOffThread(target: string, options: { lazy?: boolean } = {}): Promise<boolean> {
+  const flags = noFollow | (options.lazy === true ? detach : 0);
+  try {
+    await checkOffThread((done) => umountCall.async(target, flags, done), "umount", target);
+    return true;
+  } catch (error) {
+    if (isNotMounted(error)) return false;
+    throw error;
+  }
+}
+
+function isNotMounted(error: unknown): boolean {
+  return error instanceof SystemError && (error.code === "EINVAL" || error.code === "ENOENT");
 }
 
 export interface MountInfo {

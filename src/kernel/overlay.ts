@@ -1,16 +1,23 @@
 import { closeSync, constants, openSync } from "node:fs";
-import koffi from "koffi";
-import { check, libc, SystemError } from "#kernel/libc.ts";
-import { mount } from "#kernel/mount.ts";
+import { type CallDone, check, checkOffThread, libc, SystemError } from "#kernel/libc.ts";
+import { mountOffThread } from "#kernel/mount.ts";
 
 const fsopen = libc.func("int syscall(long number, const char *type, unsigned int flags)") as (
   number: number,
   type: string,
   flags: number,
 ) => number;
+type ConfigArguments = [
+  number: number,
+  fd: number,
+  command: number,
+  key: string | null,
+  value: string | null,
+  aux: number,
+];
 const fsconfig = libc.func(
   "int syscall(long number, int fd, unsigned int command, const char *key, const char *value, int aux)",
-) as (number: number, fd: number, command: number, key: string | null, value: string | null, aux: number) => number;
+) as ((...call: ConfigArguments) => number) & { async: (...call: [...ConfigArguments, done: CallDone]) => void };
 const fsmount = libc.func("int syscall(long number, int fd, unsigned int flags, unsigned int attributes)") as (
   number: number,
   fd: number,
@@ -53,21 +60,21 @@ export interface OverlayMount {
 /**
  * Mounts an overlay (Documentation/filesystems/overlayfs.rst). More lower directories than a page of options holds go
  * through the mount API of Linux 6.5 with one `lowerdir+` each, or as short /proc/self/fd names on older kernels.
- * Undone by `unmount(target)`.
+ * Runs on another thread, since it takes milliseconds. Undone by `unmount(target)`.
  * @throws SystemError
  */
-export function mountOverlay(request: OverlayMount): void {
+export async function mountOverlay(request: OverlayMount): Promise<void> {
   const lowerDirs = request.lowerDirs.toReversed();
   const data = optionString(request, lowerDirs);
   if (Buffer.byteLength(data) < optionPageBytes) {
-    mount("overlay", request.target, "overlay", request.flags ?? 0, data);
+    await mountOffThread("overlay", request.target, "overlay", request.flags ?? 0, data);
     return;
   }
   if (lowerDirs.every((dir) => Buffer.byteLength(dir) <= configStringBytes) && appendsLowerDirs()) {
-    mountByConfiguration(request, lowerDirs);
+    await mountByConfiguration(request, lowerDirs);
     return;
   }
-  mountByDescriptors(request, lowerDirs);
+  await mountByDescriptors(request, lowerDirs);
 }
 
 function optionString(request: OverlayMount, lowerDirs: readonly string[]): string {
@@ -115,7 +122,7 @@ function tryLowerDirAppend(): boolean {
   }
 }
 
-function mountByConfiguration(request: OverlayMount, lowerDirs: readonly string[]): void {
+async function mountByConfiguration(request: OverlayMount, lowerDirs: readonly string[]): Promise<void> {
   const context = check(fsopen(Call.fsopen, "overlay", closeOnExec), "fsopen", "overlay");
   try {
     const set = (key: string, value: string | true): void => {
@@ -125,11 +132,7 @@ function mountByConfiguration(request: OverlayMount, lowerDirs: readonly string[
     };
     for (const dir of lowerDirs) set("lowerdir+", dir);
     for (const [key, value] of settings(request)) set(key, value);
-    const created = fsconfig(Call.fsconfig, context, Command.create, null, null, 0);
-    if (created === -1) {
-      const errno = koffi.errno();
-      throw new SystemError("fsconfig", errno, `overlay on ${request.target}${kernelLog(context)}`);
-    }
+    await create(context, request.target);
     const mounted = check(fsmount(Call.fsmount, context, closeOnExec, request.flags ?? 0), "fsmount", request.target);
     try {
       const moved = moveMount(Call.moveMount, mounted, "", atCurrentDirectory, request.target, moveFromEmptyPath);
@@ -142,6 +145,16 @@ function mountByConfiguration(request: OverlayMount, lowerDirs: readonly string[
   }
 }
 
+async function create(context: number, target: string): Promise<void> {
+  const start = (done: CallDone): void => fsconfig.async(Call.fsconfig, context, Command.create, null, null, 0, done);
+  try {
+    await checkOffThread(start, "fsconfig", `overlay on ${target}`);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new SystemError("fsconfig", error.errno, `overlay on ${target}${kernelLog(context)}`);
+  }
+}
+
 /** What the kernel says about the failed configuration: messages read from the context's descriptor. */
 function kernelLog(context: number): string {
   const buffer = Buffer.alloc(1024);
@@ -149,12 +162,12 @@ function kernelLog(context: number): string {
   return length > 0 ? ` (${buffer.toString("utf8", 0, length).trim()})` : "";
 }
 
-function mountByDescriptors(request: OverlayMount, lowerDirs: readonly string[]): void {
+async function mountByDescriptors(request: OverlayMount, lowerDirs: readonly string[]): Promise<void> {
   const fds: number[] = [];
   try {
     for (const dir of lowerDirs) fds.push(openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY));
     const short = fds.map((fd) => `/proc/self/fd/${fd}`);
-    mount("overlay", request.target, "overlay", request.flags ?? 0, optionString(request, short));
+    await mountOffThread("overlay", request.target, "overlay", request.flags ?? 0, optionString(request, short));
   } finally {
     for (const fd of fds) closeSync(fd);
   }

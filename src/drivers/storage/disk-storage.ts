@@ -206,8 +206,8 @@ class DiskStorage implements Storage {
     return this.#roots.usage(containerId);
   }
 
-  async mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
-    this.#roots.mountReadOnly(chainIds, target);
+  mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
+    return this.#roots.mountReadOnly(chainIds, target);
   }
 
   imageUsage(): Usage {

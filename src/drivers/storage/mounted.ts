@@ -1,7 +1,7 @@
 import { rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { unmount } from "#kernel/mount.ts";
+import { unmountOffThread } from "#kernel/mount.ts";
 
 /** Whether something is mounted on a directory that was made on its parent's file system; an overlay has a device of its own. */
 export async function isMountPoint(directory: string): Promise<boolean> {
@@ -15,20 +15,20 @@ export async function isMountPoint(directory: string): Promise<boolean> {
 }
 
 /** Unmounts all that is mounted on `target`; detaches what is busy, so that it goes when its last user does. Idempotent. */
-export function unmountAll(target: string): void {
+export async function unmountAll(target: string): Promise<void> {
   try {
-    while (unmountOnce(target));
+    while (await unmountOnce(target));
   } catch (error) {
     throw new DomainError("internal", `${target} could not be unmounted: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function unmountOnce(target: string): boolean {
+async function unmountOnce(target: string): Promise<boolean> {
   try {
-    return unmount(target);
+    return await unmountOffThread(target);
   } catch (error) {
     if (!hasErrno(error, "EBUSY")) throw error;
-    return unmount(target, { lazy: true });
+    return await unmountOffThread(target, { lazy: true });
   }
 }
 

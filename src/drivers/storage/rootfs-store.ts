@@ -155,7 +155,7 @@ export class RootfsStore {
     const lowerDirs = stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds);
     using lower = await this.#lowerDirs(id, lowerDirs, stored.idMap);
     try {
-      mountOverlay({
+      await mountOverlay({
         target: mountPath,
         lowerDirs: lower.directories,
         upper: { upperDir: this.#upper(id), workDir },
@@ -212,7 +212,7 @@ export class RootfsStore {
   }
 
   async unmount(id: string): Promise<void> {
-    unmountAll(this.#layout.mountPoint(id));
+    await unmountAll(this.#layout.mountPoint(id));
   }
 
   /** Gives the layers that the root referred to. */
@@ -230,7 +230,7 @@ export class RootfsStore {
 
   async #removeMountPoint(id: string): Promise<void> {
     const mountPath = this.#layout.mountPoint(id);
-    unmountAll(mountPath);
+    await unmountAll(mountPath);
     await onDisk(`mount point of container root ${id}`, this.#layout.runRoot, async () => {
       await removeLowerMounts(this.#lower(id));
       await removeDirectory(mountPath);
@@ -269,14 +269,15 @@ export class RootfsStore {
   }
 
   /** See `Storage.mountImage`. */
-  mountReadOnly(chainIds: readonly ChainId[], target: string): void {
+  async mountReadOnly(chainIds: readonly ChainId[], target: string): Promise<void> {
     this.#checkLayers(target, chainIds);
     const flags = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
     const diffs = this.#diffs(chainIds);
     try {
       if (diffs.length === 0) bindMount(this.#layout.empty, target, { readOnly: true, flags });
       // Without an upper directory overlayfs wants two lower ones.
-      else mountOverlay({ target, lowerDirs: diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs, flags });
+      else
+        await mountOverlay({ target, lowerDirs: diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs, flags });
     } catch (error) {
       const kind = hasErrno(error, "ENOENT") ? "not-found" : "internal";
       throw new DomainError(kind, `the image could not be mounted on ${target}: ${messageOf(error)}`, { cause: error });
@@ -310,7 +311,7 @@ export class RootfsStore {
 async function removeLowerMounts(place: string): Promise<void> {
   const names = await readdir(place).catch(() => []);
   for (const name of names) {
-    unmountAll(path.join(place, name));
+    await unmountAll(path.join(place, name));
     await removeDirectory(path.join(place, name));
   }
   await removeDirectory(place);
