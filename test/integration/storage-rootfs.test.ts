@@ -171,6 +171,16 @@ describe("a container's root", () => {
     return readFile(fixture.diff(chainIds.at(-1) ?? "x:", ".unique"), "latin1");
   }
 
+  it("may have layers whose paths are longer than the mount API takes", async () => {
+    const directory = path.join(fixture.directory, "l".repeat(200));
+    await using long = await StorageFixture.open({}, directory);
+    const layers = Array.from({ length: 20 }, (_, i) => layerOf([{ path: `f${i}` }]));
+    for (const layer of layers) await long.add(layer);
+    const { chainIds } = imageOf(layers);
+    const { mountPath } = await long.storage.createRootfs("c1", chainIds);
+    assert.equal((await readdir(mountPath)).length, 20);
+  });
+
   it("can be removed although its record is damaged", async () => {
     await fixture.storage.createRootfs("c1", await image([{ path: "a" }]));
     const record = path.join(fixture.roots.containerRoot, "containers/c1/rootfs.json");

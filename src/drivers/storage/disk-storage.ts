@@ -206,6 +206,17 @@ class DiskStorage implements Storage {
     return this.#roots.usage(containerId);
   }
 
+  rootfsChanges(
+    containerId: string,
+    options: { ignored: readonly string[]; listFile: string },
+  ): Promise<RootfsChanges> {
+    return this.#roots.changes(containerId, options);
+  }
+
+  applyRootfsChanges(containerId: string, changes: { archive?: string; deleted: readonly string[] }): Promise<void> {
+    return this.#roots.applyChanges(containerId, changes, this.#limits.maxEntries);
+  }
+
   mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
     return this.#roots.mountReadOnly(chainIds, target);
   }

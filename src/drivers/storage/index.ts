@@ -61,6 +61,16 @@ export interface Rootfs {
   upperPath: string;
 }
 
+/** What a container has written into its root. Paths are relative to it. */
+export interface RootfsChanges {
+  /** Where the root is mounted. */
+  mountPath: string;
+  /** How many names were added or changed; `listFile` has them, each ended by NUL, directories before their content. */
+  changed: number;
+  /** What the image has and the container has deleted; of a deleted directory only its own path. */
+  deleted: string[];
+}
+
 /**
  * Images, layers and the writable layers of containers. Layers are keyed by chain id and shared between images.
  * Everything half-written is recognisable by its place (`staging/`) and swept by `open`.
@@ -74,8 +84,10 @@ export interface Storage {
   hasLayer(chainId: ChainId): boolean;
   layer(chainId: ChainId): LayerInfo | undefined;
   /**
-   * Fetches, verifies (compressed digest, declared size, diff id) and unpacks one layer beside its place, syncs it, and renames it in.
-   * Callers that want the same layer at once share one download. Layers do not depend on each other: parents may arrive later.
+   * Fetches, verifies (compressed digest, declared size, diff id) and unpacks one layer beside its place, and renames it in. It
+   * survives power loss from `putImage` on; a layer that no image refers to is kept for an hour, and removed at the next start.
+   * Callers that want the same layer at once share one download, which ends when all have aborted. Layers do not depend on each
+   * other: parents may arrive later.
    * A broken stream is resumed from the offset reached, with back-off, at most `retries` times.
    * @throws DomainError data-loss (digest, size or diff id mismatch, garbage), resource-exhausted (ENOSPC, bomb limits),
    *   invalid-argument (an entry that the layer format forbids), or what `source.open` threw
@@ -95,7 +107,10 @@ export interface Storage {
   // Images. Reads come from memory, always a consistent snapshot.
   images(): readonly ImageRecord[];
   image(id: string): ImageRecord | undefined;
-  /** Writes the record durably; the names it takes are taken from other records in the same step. */
+  /**
+   * Syncs the layers and blobs and writes the record durably; the names it takes are taken from other records in the same step.
+   * @throws DomainError aborted when a layer is not there (any more): the image has to be pulled again
+   */
   putImage(record: ImageRecord): Promise<void>;
   /** Removes names from the record, or the record with all layers and blobs that nothing else refers to. */
   removeImage(id: string): Promise<void>;
@@ -120,6 +135,18 @@ export interface Storage {
   rootfsIds(): Promise<string[]>;
   /** Usage of the writable layer, measured in a worker. */
   rootfsUsage(containerId: string): Promise<Usage>;
+  /**
+   * Finds, in a worker, what a container has written since it was made; it must not write meanwhile. `ignored` are paths that are left
+   * out, such as the places of mounts.
+   * @throws DomainError not-found
+   */
+  rootfsChanges(containerId: string, options: { ignored: readonly string[]; listFile: string }): Promise<RootfsChanges>;
+  /**
+   * Puts such changes into a mounted root, in a worker: the entries of `archive`, a tar, then without the paths of `deleted`. Neither
+   * an entry nor a link in the root leads out of it.
+   * @throws DomainError data-loss or invalid-argument for an archive that cannot be used
+   */
+  applyRootfsChanges(containerId: string, changes: { archive?: string; deleted: readonly string[] }): Promise<void>;
   /** Read-only mount of an image's content (image volumes) at `target`. Undone by umount of `target` by the caller. */
   mountImage(chainIds: readonly ChainId[], target: string): Promise<void>;
 

@@ -2,6 +2,8 @@ import { readdir, rename } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
 import type { Logger } from "#observability/logger.ts";
+import type { ApplyChangesRequest } from "./changes/apply-changes.ts";
+import type { ListChangesRequest, ListedChanges } from "./changes/list-changes.ts";
 import type { Usage } from "./index.ts";
 import type { Layout } from "./layout.ts";
 import { WorkerPool } from "./worker/worker-pool.ts";
@@ -21,6 +23,14 @@ export class TreeJobs {
 
   measure(directory: string): Promise<Usage> {
     return this.#pool.start("measure-tree", { path: directory }).done;
+  }
+
+  listChanges(request: ListChangesRequest): Promise<ListedChanges> {
+    return this.#pool.start("list-changes", request).done;
+  }
+
+  async applyChanges(request: ApplyChangesRequest): Promise<void> {
+    await this.#pool.start("apply-changes", request).done;
   }
 
   /**

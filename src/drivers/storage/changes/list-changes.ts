@@ -1,5 +1,4 @@
-import { closeSync, openSync, readdirSync, writeSync } from "node:fs";
-import { lstatSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, writeSync } from "node:fs";
 import { systemPath } from "../unpack/entry-path.ts";
 import { below, isOpaque, isRedirected, isWhiteout, namesIn } from "./lower-layers.ts";
 import type { LowerDirectories } from "./lower-layers.ts";
@@ -38,13 +37,14 @@ interface Directory {
  * container must not write meanwhile. Synchronous: for workers.
  */
 export function listChanges(request: ListChangesRequest): ListedChanges {
-  const ignored = new Set(request.ignored.map((path) => Buffer.from(path).toString("latin1")));
+  const ignored = new Set(request.ignored.map(byteString));
+  const [upper, merged] = [byteString(request.upper), byteString(request.merged)];
   const deleted: string[] = [];
   using list = new ListFile(request.listFile);
-  const pending: Directory[] = [{ path: "", lowers: request.lowers, hides: false, redirected: false }];
+  const pending: Directory[] = [{ path: "", lowers: request.lowers.map(byteString), hides: false, redirected: false }];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const { path, redirected } = directory;
-    const place = within(redirected ? request.merged : request.upper, path);
+    const place = within(redirected ? merged : upper, path);
     const names = new Set<string>();
     for (const entry of readdirSync(systemPath(place), { encoding: "buffer", withFileTypes: true })) {
       const name = entry.name.toString("latin1");
@@ -70,6 +70,10 @@ function descend(parent: Directory, place: string, name: string): Directory {
     hides: parent.hides || redirected || isOpaque(place),
     redirected,
   };
+}
+
+function byteString(text: string): string {
+  return Buffer.from(text).toString("latin1");
 }
 
 function within(directory: string, name: string): string {

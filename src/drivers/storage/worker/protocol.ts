@@ -1,6 +1,8 @@
 import type { ErrorKind } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { Usage } from "../index.ts";
+import type { ApplyChangesRequest } from "../changes/apply-changes.ts";
+import type { ListChangesRequest, ListedChanges } from "../changes/list-changes.ts";
 import type { AdoptRequest } from "../unpack/adopt-directories.ts";
 import type { UnpackRequest } from "../unpack/layer-unpacker.ts";
 import type { WrittenLayer } from "../unpack/layer-writer.ts";
@@ -14,6 +16,8 @@ export interface Jobs {
   "adopt-directories": { request: AdoptRequest; result: undefined };
   "remove-tree": { request: { path: string }; result: undefined };
   "measure-tree": { request: { path: string }; result: Usage };
+  "list-changes": { request: ListChangesRequest; result: ListedChanges };
+  "apply-changes": { request: ApplyChangesRequest; result: undefined };
 }
 
 export type JobKind = keyof Jobs;

@@ -3,6 +3,8 @@ import { parentPort } from "node:worker_threads";
 import { kindOf, messageOf } from "#errors/domain-error.ts";
 import { ThreadRoot, unshareFileSystemState } from "#kernel/chroot.ts";
 import { setUmask } from "#kernel/file-metadata.ts";
+import { applyChanges } from "../changes/apply-changes.ts";
+import { listChanges } from "../changes/list-changes.ts";
 import { measureTree } from "../tree/measure-tree.ts";
 import { removeTree } from "../tree/remove-tree.ts";
 import { adoptDirectories } from "../unpack/adopt-directories.ts";
@@ -75,6 +77,12 @@ function receive(message: ToWorker): void {
     case "measure-tree":
       running.add(task);
       return step(task, () => finish(task, measureTree(message.request.path)));
+    case "list-changes":
+      running.add(task);
+      return step(task, () => finish(task, listChanges(message.request)));
+    case "apply-changes":
+      running.add(task);
+      return step(task, () => finish(task, applyChanges(message.request, root)));
     case "data":
       return take(task, message.buffer, message.length);
     case "end":
