@@ -5,6 +5,8 @@ import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
 import { buildDomain } from "./daemon/domain.ts";
 import { buildDrivers } from "./daemon/drivers.ts";
+import { daemonMetrics } from "./daemon/metrics.ts";
+import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
 import { createHttpApi } from "#http-api/server.ts";
@@ -37,7 +39,8 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   const paths = pathsOf(config);
   const drivers = await buildDrivers(() => current, paths, logger, undo);
   await drivers.security.defaultApparmorProfile(config.runtime.apparmorProfile);
-  const domain = buildDomain(() => current, paths, drivers, logger, undo);
+  const metrics = daemonMetrics(config);
+  const domain = buildDomain(() => current, paths, drivers, metrics, logger, undo);
   await domain.images.load();
   const afterwards = await domain.recover();
   await drivers.streams.sweep();
@@ -47,6 +50,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   const server = createCriServer({
     runtime: domain.runtime,
     streaming,
+    metrics: metrics.operations,
     plainHttp: createHttpApi(
       {
         runtime: domain.runtime,
@@ -61,6 +65,8 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
     maxReceiveBytes: config.api.grpcMaxRecvMsgSizeBytes,
     maxSendBytes: config.api.grpcMaxSendMsgSizeBytes,
   });
+  metrics.all.defaultRuntime.set({ runtime: drivers.handlers.runtimes.defaultHandler }, 1);
+  await serveDaemonMetrics(config, metrics.all, domain.runtime, logger, undo);
   await server.listen();
   undo.defer(() => server.close(current.berth.shutdownTimeoutMs));
   const cleaning = afterwards().catch((error: unknown) =>

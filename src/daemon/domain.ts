@@ -6,7 +6,6 @@ import { ContainerStore } from "#domain/container/container-store.ts";
 import { infraRunner } from "#domain/container/infra.ts";
 import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
-import { silentObserver } from "#domain/image/pull-observer.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
 import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { createEvents } from "#domain/pod/events/container-event-bus.ts";
@@ -29,6 +28,7 @@ import { berthVersion } from "#lib/berth-version.ts";
 import { InFlight } from "#lib/in-flight.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Drivers } from "./drivers.ts";
+import type { DaemonMetrics } from "./metrics.ts";
 import { specPolicies } from "./spec-policy.ts";
 
 export interface Domain {
@@ -43,6 +43,7 @@ export function buildDomain(
   config: () => Config,
   paths: Paths,
   drivers: Drivers,
+  metrics: DaemonMetrics,
   logger: Logger,
   undo: AsyncDisposableStack,
 ): Domain {
@@ -53,7 +54,7 @@ export function buildDomain(
     storage: drivers.storage,
     policies: drivers.signaturePolicies,
     namespacedAuth: drivers.namespacedAuth,
-    observer: silentObserver,
+    observer: metrics.pulls,
     settings: {
       maxParallelLayerDownloads: config().berth.maxParallelLayerDownloads,
       platform: platformOf(config().berth.imagePlatform),
@@ -71,7 +72,7 @@ export function buildDomain(
   });
   undo.defer(() => images.close());
 
-  const { events, stats } = buildObservers(config(), { sandboxStore, containerStore }, drivers, logger);
+  const { events, stats } = buildObservers(config(), { sandboxStore, containerStore }, drivers, metrics, logger);
   undo.defer(() => stats.close());
   const container: ContainerDrivers = {
     ...drivers,
@@ -84,8 +85,10 @@ export function buildDomain(
     settings: containerSettings(config, paths, drivers),
     publish(type, changed) {
       if (type === "deleted") stats.forget(changed.id);
+      if (type === "stopped") metrics.containerEnded(changed, sandboxStore.index.current(changed.sandboxId));
       events.publish(type, changed);
     },
+    monitorLost: (lost) => metrics.monitorLost(lost, sandboxStore.index.current(lost.sandboxId)),
     logger,
   };
   const sandbox: SandboxDrivers = {
@@ -94,6 +97,7 @@ export function buildDomain(
     infra: infraRunner(container),
     selinuxLevels: drivers.security.selinux,
     settings: sandboxSettings(config, drivers),
+    onStep: metrics.step,
     logger,
   };
   const exits = new ContainerExits(container);
@@ -108,6 +112,7 @@ export function buildDomain(
       if (type === "deleted") stats.forget(changed.id);
       events.publishSandbox(type, changed);
     },
+    stalled: metrics.stalled,
     logger,
   };
   const infra = new InfraWatch(pod);
@@ -131,11 +136,16 @@ function buildObservers(
   config: Config,
   { sandboxStore, containerStore }: { sandboxStore: SandboxStore; containerStore: ContainerStore },
   drivers: Drivers,
+  metrics: DaemonMetrics,
   logger: Logger,
 ) {
   const sources = { sandboxes: sandboxStore, containers: containerStore };
   return {
-    events: createEvents(sources, { enabled: true, history: config.berth.eventHistory }),
+    events: createEvents(sources, {
+      enabled: true,
+      history: config.berth.eventHistory,
+      onDropped: metrics.eventDropped,
+    }),
     stats: createStats(
       {
         ...sources,

@@ -1,6 +1,7 @@
 import type { Container } from "#domain/container/container.ts";
+import { fullName } from "#domain/container/full-name.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
-import { isHostNetwork } from "#domain/sandbox/sandbox.ts";
+import { isHostNetwork, sandboxName } from "#domain/sandbox/sandbox.ts";
 import { kindOf } from "#errors/domain-error.ts";
 import { jsonAnswer, type Endpoint, type HttpApiSources } from "./endpoint.ts";
 
@@ -38,7 +39,7 @@ async function containerInfo({ runtime }: HttpApiSources, id: string): Promise<C
   const sandbox = runtime.sandboxes.get(found.sandboxId);
   const { pid, runtimeSpec } = parseVerbose(await runtime.containers.verbose(found));
   return {
-    name: fullName(sandbox, found.request.metadata),
+    name: fullName(found.request.metadata, sandbox.request.metadata),
     pid,
     image: found.request.image.image,
     image_ref: found.imageRef,
@@ -63,12 +64,12 @@ function findContainer(runtime: HttpApiSources["runtime"], id: string): Containe
 
 /** cAdvisor asks for pods too, whose cgroups look like those of containers, and reads the network by the pid. */
 function sandboxInfo(runtime: HttpApiSources["runtime"], sandbox: Sandbox): ContainerInfo {
-  const { metadata, labels, annotations } = sandbox.request;
+  const { labels, annotations } = sandbox.request;
   const processes = runtime.containers
     .list({ labels: {}, sandboxId: sandbox.id, state: "running" })
     .map((container) => container.process?.pid);
   return {
-    name: fullName(sandbox, { name: "POD", attempt: metadata.attempt }),
+    name: sandboxName(sandbox.request),
     pid: sandbox.infra?.process.pid ?? processes.find((pid) => pid !== undefined) ?? 0,
     image: "",
     image_ref: "",
@@ -84,11 +85,6 @@ function sandboxInfo(runtime: HttpApiSources["runtime"], sandbox: Sandbox): Cont
 
 function ofSandbox(sandbox: Sandbox): Pick<ContainerInfo, "sandbox" | "ip_addresses" | "host_network"> {
   return { sandbox: sandbox.id, ip_addresses: sandbox.ips, host_network: isHostNetwork(sandbox.request) };
-}
-
-function fullName(sandbox: Sandbox, { name, attempt }: { name: string; attempt: number }): string {
-  const pod = sandbox.request.metadata;
-  return ["k8s", name, pod.name, pod.namespace, pod.uid, String(attempt)].join("_");
 }
 
 /** The part of the domain's verbose answer that is needed here. */

@@ -1,30 +1,58 @@
 import { MetricsRegistry } from "./metrics.ts";
+import { registerOwnMetrics } from "./own-metrics.ts";
 
 const prefix = "container_runtime_crio_";
-const mebibyte = 1024 ** 2;
 
 /** The metrics of the daemon with the names that CRI-O 1.36 gives them, so that its dashboards and alerts work. */
 export interface RuntimeMetrics extends ReturnType<typeof registerMetrics> {
+  /** Those of berth's own and of every process. */
+  own: ReturnType<typeof registerOwnMetrics>;
   /** The text for a Prometheus scrape. */
   render(): string;
+  /** What there is, for the documentation. */
+  definitions: MetricsRegistry["definitions"];
 }
 
 /**
  * Metrics ready to be counted. `collectors` are the names of `metrics_collectors`: with or without the prefix, `all` for
- * every one. What is left out is counted too, but not rendered.
+ * every one. What is left out is counted too, but not rendered. Metrics that are not CRI-O's are always rendered.
  */
-export function createRuntimeMetrics(
-  collectors: readonly string[],
-  sources: { countDefunctProcesses?: () => number } = {},
-): RuntimeMetrics {
+export function createRuntimeMetrics(collectors: readonly string[]): RuntimeMetrics {
   const registry = new MetricsRegistry();
-  const metrics = registerMetrics(registry, sources.countDefunctProcesses);
+  const metrics = registerMetrics(registry);
+  const own = registerOwnMetrics(registry);
   const wanted = new Set(collectors.map((name) => name.replace(/^(container_runtime_)?(crio_)?/, "")));
-  const include = (name: string) => wanted.has("all") || wanted.has(name.slice(prefix.length));
-  return { ...metrics, render: () => registry.render(include) };
+  const include = (name: string) =>
+    !name.startsWith(prefix) || wanted.has("all") || wanted.has(name.slice(prefix.length));
+  return {
+    ...metrics,
+    own,
+    render: () => registry.render(include),
+    definitions: () => registry.definitions(),
+  };
 }
 
-function registerMetrics(registry: MetricsRegistry, countDefunctProcesses: (() => number) | undefined) {
+/** Upper bounds of sizes in CRI-O's metrics, and the label of what is above each. */
+const sizeBounds: readonly [bytes: number, label: string][] = [
+  [1e3, ">1 KiB"],
+  [1e6, ">1 MiB"],
+  [10e6, ">10 MiB"],
+  [50e6, ">50 MiB"],
+  [100e6, ">100 MiB"],
+  [200e6, ">200 MiB"],
+  [300e6, ">300 MiB"],
+  [400e6, ">400 MiB"],
+  [500e6, ">500 MiB"],
+  [1e9, ">1 GiB"],
+  [10e9, ">10 GiB"],
+];
+
+/** The label `size` of a layer: `>1 KiB` ... `>10 GiB`, as CRI-O names its (decimal) sizes; `0 B` for less. */
+export function sizeLabel(sizeBytes: number): string {
+  return sizeBounds.findLast(([bound]) => sizeBytes > bound)?.[1] ?? "0 B";
+}
+
+function registerMetrics(registry: MetricsRegistry) {
   return {
     ...operationMetrics(registry),
     ...imageMetrics(registry),
@@ -33,11 +61,10 @@ function registerMetrics(registry: MetricsRegistry, countDefunctProcesses: (() =
       name: `${prefix}processes_defunct`,
       help: "Zombie processes on the machine.",
       labels: [],
-      ...(countDefunctProcesses === undefined ? {} : { collect: countDefunctProcesses }),
     }),
     resourcesStalledAtStage: registry.counter({
       name: `${prefix}resources_stalled_at_stage`,
-      help: "Pods and containers whose creation took longer than its deadline, by the stage it was at.",
+      help: "Requests for a pod or container that a client repeated because the first was still under way, by what is made.",
       labels: ["stage"],
     }),
     defaultRuntime: registry.gauge({
@@ -81,7 +108,7 @@ function imageMetrics(registry: MetricsRegistry) {
       name: `${prefix}image_pulls_layer_size`,
       help: "Bytes of the layers that were pulled.",
       labels: [],
-      buckets: [1000, mebibyte, ...[10, 50, 100, 200, 300, 400, 500, 1024, 10_240].map((size) => size * mebibyte)],
+      buckets: sizeBounds.map(([bound]) => bound),
     }),
     imagePullsBytes: registry.counter({
       name: `${prefix}image_pulls_bytes_total`,
@@ -105,7 +132,7 @@ function imageMetrics(registry: MetricsRegistry) {
     }),
     imageLayerReuse: registry.counter({
       name: `${prefix}image_layer_reuse_total`,
-      help: "Layers that a pull found in the store.",
+      help: "Pulls that found a layer in the store, by the layer's digest.",
       labels: ["name"],
     }),
   };

@@ -25,6 +25,7 @@ export interface MetricDefinition<L extends string> {
 interface Metric {
   readonly name: string;
   readonly help: string;
+  readonly labels: readonly string[];
   readonly type: "counter" | "gauge" | "histogram" | "summary";
   /** Lines of the exposition, one per sample. */
   samples(): string[];
@@ -40,9 +41,10 @@ const mostSeries = 2000;
 export class MetricsRegistry {
   private readonly metrics = new Map<string, Metric>();
 
-  counter<const L extends string>(definition: MetricDefinition<L>): Counter<L> {
+  /** `collect`, for a metric without labels, is asked for the value at each rendering. */
+  counter<const L extends string>(definition: MetricDefinition<L> & { collect?: () => number }): Counter<L> {
     const series = new Series(definition, () => ({ value: 0 }));
-    this.register("counter", definition, () => series.lines(({ value }) => [["", {}, value]]));
+    this.register("counter", definition, valueLines(definition, series));
     return {
       add(labels, amount = 1) {
         if (amount >= 0) series.at(labels).value += amount;
@@ -53,10 +55,7 @@ export class MetricsRegistry {
   /** `collect`, for a metric without labels, is asked for the value at each rendering. */
   gauge<const L extends string>(definition: MetricDefinition<L> & { collect?: () => number }): Gauge<L> {
     const series = new Series(definition, () => ({ value: 0 }));
-    this.register("gauge", definition, () => {
-      if (definition.collect !== undefined) return [`${definition.name} ${formatNumber(definition.collect())}`];
-      return series.lines(({ value }) => [["", {}, value]]);
-    });
+    this.register("gauge", definition, valueLines(definition, series));
     return {
       set(labels, value) {
         series.at(labels).value = value;
@@ -116,6 +115,11 @@ export class MetricsRegistry {
     };
   }
 
+  /** Every metric with its labels, in the order of rendering. */
+  definitions(): { name: string; help: string; type: string; labels: readonly string[] }[] {
+    return [...this.metrics.values()].map(({ name, help, type, labels }) => ({ name, help, type, labels }));
+  }
+
   /** All metrics, to be served as `text/plain; version=0.0.4; charset=utf-8`. `include` picks by name. */
   render(include: (name: string) => boolean = () => true): string {
     const lines: string[] = [];
@@ -129,9 +133,13 @@ export class MetricsRegistry {
     return lines.map((line) => `${line}\n`).join("");
   }
 
-  private register(type: Metric["type"], { name, help }: MetricDefinition<string>, samples: () => string[]): void {
+  private register(
+    type: Metric["type"],
+    { name, help, labels }: MetricDefinition<string>,
+    samples: () => string[],
+  ): void {
     if (this.metrics.has(name)) throw new Error(`metric ${name} is registered twice`);
-    this.metrics.set(name, { name, help, type, samples });
+    this.metrics.set(name, { name, help, labels, type, samples });
   }
 }
 
@@ -172,6 +180,15 @@ class Series<L extends string, V> {
       ),
     );
   }
+}
+
+/** The samples of a counter or gauge. */
+function valueLines<L extends string>(
+  { name, collect }: MetricDefinition<L> & { collect?: () => number },
+  series: Series<L, { value: number }>,
+): () => string[] {
+  if (collect !== undefined) return () => [`${name} ${formatNumber(collect())}`];
+  return () => series.lines(({ value }) => [["", {}, value]]);
 }
 
 function formatLabels(labels: Readonly<Record<string, string>>): string {

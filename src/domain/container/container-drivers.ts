@@ -74,5 +74,7 @@ export interface ContainerDrivers {
   logs: ContainerLogs;
   settings: ContainerSettings;
   publish(type: ContainerEventType, container: Container): void;
+  /** The monitor of a container ended before it could record the container's end. */
+  monitorLost(container: Container): void;
   logger: Logger;
 }

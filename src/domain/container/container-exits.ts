@@ -128,6 +128,7 @@ export class ContainerExits {
     await this.#monitorDone(container.monitor, container.id);
     const late = await read();
     if (late !== undefined) return late;
+    this.#drivers.monitorLost(container);
     const exitCode = (container.process && processes.reapedExitCode(container.process.pid)) ?? unknownExitCode;
     return {
       exitCode,

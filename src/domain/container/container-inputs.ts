@@ -6,6 +6,7 @@ import { settleAll } from "#lib/settle.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
+import { fullName } from "./full-name.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
 import { declaredVolumeMounts, mountImageVolume, type VolumeImages } from "./image-volumes.ts";
@@ -48,7 +49,7 @@ export async function containerInputs(
     sandbox: sandboxFacts(sandbox),
     container: {
       id: draft.id,
-      name: fullName(sandbox, request),
+      name: fullName(request.metadata, sandbox.request.metadata),
       createdAt: new Date(Number(BigInt(draft.createdAtNs) / 1_000_000n)),
       request,
       image,
@@ -152,10 +153,4 @@ function targetPidPath(drivers: ContainerDrivers, options: { pid: string; target
     );
   }
   return `/proc/${target.process.pid}/ns/pid`;
-}
-
-/** `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, as tools for CRI-O and cAdvisor read it. */
-function fullName(sandbox: Sandbox, request: ContainerRequest): string {
-  const { name, namespace, uid } = sandbox.request.metadata;
-  return ["k8s", request.metadata.name, name, namespace, uid, String(request.metadata.attempt)].join("_");
 }

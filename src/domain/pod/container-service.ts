@@ -38,6 +38,7 @@ export class ContainerService implements Containers {
   create(sandboxId: string, request: ContainerRequest, _sandboxRequest: SandboxRequest | undefined): Promise<string> {
     const sandbox = this.#drivers.sandbox.store.index.get(sandboxId);
     const name = containerName(sandbox.id, request);
+    if (this.#creations.has(name)) this.#drivers.stalled("container creating");
     return this.#creations.run(name, async () => {
       const existing = this.#index.named(name);
       if (existing?.state.kind === "creating") await discardContainer(this.#drivers.container, existing);

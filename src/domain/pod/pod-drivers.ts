@@ -15,5 +15,7 @@ export interface PodDrivers {
   /** Creations of containers by sandbox: a pod that stops waits for them, so that none escapes it. */
   creations: InFlight<string>;
   publishSandbox(type: "created" | "started" | "stopped" | "deleted", sandbox: Sandbox): void;
+  /** A client asks again for what is still being made. */
+  stalled(stage: "sandbox creating" | "container creating"): void;
   logger: Logger;
 }

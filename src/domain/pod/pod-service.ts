@@ -29,6 +29,7 @@ export class PodService implements Sandboxes {
 
   run(request: SandboxRequest, runtimeHandler: string): Promise<string> {
     const name = sandboxName(request);
+    if (this.#runs.has(name)) this.#drivers.stalled("sandbox creating");
     return this.#runs.run(name, async () => {
       const existing = this.#index.named(name);
       if (existing !== undefined && !(await this.#discardedHalfMade(existing))) return this.#repeated(existing);

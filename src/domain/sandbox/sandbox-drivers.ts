@@ -45,5 +45,7 @@ export interface SandboxDrivers {
   infra: InfraRunner;
   selinuxLevels: SelinuxLevels;
   settings: SandboxSettings;
+  /** How long a part of the work took. */
+  onStep(name: "network_setup_pod" | "network_setup_overall", durationMs: number): void;
   logger: Logger;
 }

@@ -8,13 +8,16 @@ import type { Sandbox } from "./sandbox.ts";
  * Connects the sandbox's network namespace and opens its host ports; gives its addresses. Undone by `disconnectSandbox`.
  */
 export async function connectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<readonly string[]> {
-  const { network, hostPorts, settings } = drivers;
+  const { network, hostPorts, settings, onStep } = drivers;
   const { portMappings } = sandbox.request;
+  const startedMs = performance.now();
   const { ips } = await network.setUp(podNetwork(sandbox));
+  onStep("network_setup_pod", performance.now() - startedMs);
   const wantsPorts = portMappings.some((mapping) => mapping.hostPort > 0);
   if (wantsPorts && settings.hostPortsEnabled && !network.handlesPortMappings()) {
     await hostPorts.add(sandbox.id, ips, portMappings);
   }
+  onStep("network_setup_overall", performance.now() - startedMs);
   return ips;
 }
 
