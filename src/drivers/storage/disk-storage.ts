@@ -6,11 +6,22 @@ import type { Logger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { BlobStore } from "./blob-store.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
-import type { ChainId, ImageRecord, LayerInfo, LayerSource, Rootfs, Storage, UnpackProgress, Usage } from "./index.ts";
+import type {
+  ChainId,
+  ImageRecord,
+  LayerInfo,
+  LayerSource,
+  Rootfs,
+  RootfsChanges,
+  Storage,
+  UnpackProgress,
+  Usage,
+} from "./index.ts";
 import { LayerStore } from "./layer-store.ts";
 import { Layout } from "./layout.ts";
 import { defaultLimits, defaultOptions, type StorageOptions } from "./options.ts";
 import { ReferenceCounts } from "./reference-counts.ts";
+import { applyRootfsChanges, rootfsChanges } from "./rootfs-changes.ts";
 import { RootfsStore } from "./rootfs-store.ts";
 import { SyncBatch } from "./sync-batch.ts";
 import { TreeJobs } from "./tree-jobs.ts";
@@ -210,11 +221,11 @@ class DiskStorage implements Storage {
     containerId: string,
     options: { ignored: readonly string[]; listFile: string },
   ): Promise<RootfsChanges> {
-    return this.#roots.changes(containerId, options);
+    return rootfsChanges(this.#trees, this.#roots.places(containerId), options);
   }
 
   applyRootfsChanges(containerId: string, changes: { archive?: string; deleted: readonly string[] }): Promise<void> {
-    return this.#roots.applyChanges(containerId, changes, this.#limits.maxEntries);
+    return applyRootfsChanges(this.#trees, this.#roots.places(containerId), changes);
   }
 
   mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
@@ -9,6 +10,7 @@ import type {
   LayerInfo,
   LayerSource,
   Rootfs,
+  RootfsChanges,
   Storage,
   UnpackProgress,
   Usage,
@@ -20,6 +22,10 @@ export interface FakeRootfs {
   mounted: boolean;
   mountLabel: string | undefined;
   usage: Usage;
+  /** What `rootfsChanges` tells. */
+  changes: { changed: string[]; deleted: string[] };
+  /** What `applyRootfsChanges` was given. */
+  applied: { archive?: string; deleted: readonly string[] }[];
 }
 
 /**
@@ -136,6 +142,8 @@ export class FakeStorage implements Storage {
       mounted: true,
       mountLabel: options.mountLabel,
       usage: { usedBytes: 4096, inodesUsed: 1 },
+      changes: { changed: [], deleted: [] },
+      applied: [],
     });
     return this.#paths(containerId);
   }
@@ -164,6 +172,24 @@ export class FakeStorage implements Storage {
   async rootfsUsage(containerId: string): Promise<Usage> {
     this.#mayFail("rootfsUsage");
     return this.#root(containerId).usage;
+  }
+
+  async rootfsChanges(
+    containerId: string,
+    { listFile }: { ignored: readonly string[]; listFile: string },
+  ): Promise<RootfsChanges> {
+    this.#mayFail("rootfsChanges");
+    const { changed, deleted } = this.#root(containerId).changes;
+    await writeFile(listFile, changed.map((name) => `${name}\0`).join(""), { flag: "wx" });
+    return { mountPath: this.#paths(containerId).mountPath, changed: changed.length, deleted };
+  }
+
+  async applyRootfsChanges(
+    containerId: string,
+    changes: { archive?: string; deleted: readonly string[] },
+  ): Promise<void> {
+    this.#mayFail("applyRootfsChanges");
+    this.#root(containerId).applied.push(changes);
   }
 
   async mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {

@@ -11,6 +11,7 @@ import type { ChainId, IdMap, Rootfs, Usage } from "./index.ts";
 import type { LayerStore } from "./layer-store.ts";
 import type { Layout } from "./layout.ts";
 import { isMountPoint, removeDirectory, unmountAll } from "./mounted.ts";
+import type { RootfsPlaces } from "./rootfs-changes.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
 
@@ -243,6 +244,13 @@ export class RootfsStore {
     const usage = await this.#trees.measure(this.#upper(id));
     if (this.#roots.has(id)) this.#usages.set(id, { usage, atMs: Date.now() });
     return usage;
+  }
+
+  /** The directories of which a root is made. @throws DomainError not-found */
+  places(id: string): RootfsPlaces {
+    const stored = this.#roots.get(id);
+    if (stored === undefined) throw new DomainError("not-found", `container root ${id} does not exist`);
+    return { mountPath: this.#layout.mountPoint(id), upper: this.#upper(id), lowers: this.#diffs(stored.chainIds) };
   }
 
   /** Sum over all containers; measurements of the last seconds are used again. */
