@@ -4,7 +4,7 @@ import { hasErrno } from "#errors/domain-error.ts";
 import { pipe } from "#kernel/spawn.ts";
 
 /** A pipe that collects what a child writes, up to a limit; the rest is read and dropped, so the child never blocks. */
-export class BoundedPipe {
+export class BoundedPipe implements Disposable {
   /** For the child; closed by `closeWriteEnd` once it was started. */
   readonly writeFd: number;
   readonly #readFd: number;
@@ -12,6 +12,7 @@ export class BoundedPipe {
   readonly #chunks: Buffer[] = [];
   readonly #limitBytes: number;
   #collectedBytes = 0;
+  #writeOpen = true;
 
   constructor(limitBytes: number) {
     const { readFd, writeFd } = pipe();
@@ -25,7 +26,14 @@ export class BoundedPipe {
   }
 
   closeWriteEnd(): void {
+    if (!this.#writeOpen) return;
+    this.#writeOpen = false;
     closeSync(this.writeFd);
+  }
+
+  [Symbol.dispose](): void {
+    this.closeWriteEnd();
+    this.#socket.destroy();
   }
 
   /**

@@ -5,7 +5,7 @@ import { removeSandbox, stopSandbox } from "#domain/sandbox/end-sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 
-/** Grace of a pod's containers when the caller of StopPodSandbox sets no deadline (CRI-O: 10 s). */
+/** Longest grace of containers that StopPodSandbox has to end: the CRI says "forcibly", so whoever wants more stops them first. */
 export const defaultPodGraceMs = 10_000;
 
 /**

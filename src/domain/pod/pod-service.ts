@@ -10,6 +10,7 @@ import { defaultPodGraceMs, removePod, stopPod } from "./end-pod.ts";
 import { fitsFilter } from "./filter.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
+import { applyPodLimits } from "./pod-limits.ts";
 
 /** Time that is kept of a StopPodSandbox deadline for what comes after the containers. */
 const reservedMs = 1000;
@@ -60,9 +61,9 @@ export class PodService implements Sandboxes {
   async stop(id: string, deadlineMs: number | undefined): Promise<void> {
     const sandbox = this.#index.find(id);
     if (sandbox === undefined || sandbox.state.kind === "removing") return;
-    const graceMs = deadlineMs === undefined ? defaultPodGraceMs : Math.max(0, deadlineMs - Date.now() - reservedMs);
+    const graceMs = Math.min(defaultPodGraceMs, (deadlineMs ?? Infinity) - Date.now() - reservedMs);
     this.#infra.forget(sandbox.id);
-    await this.#stops.run(sandbox.id, () => stopPod(this.#drivers, this.#current(sandbox), graceMs));
+    await this.#stops.run(sandbox.id, () => stopPod(this.#drivers, this.#current(sandbox), Math.max(0, graceMs)));
   }
 
   async remove(id: string): Promise<void> {
@@ -115,6 +116,7 @@ export class PodService implements Sandboxes {
       overhead: overhead ?? sandbox.request.linux.overhead,
       resources: resources ?? sandbox.request.linux.resources,
     };
+    await applyPodLimits(this.#drivers, sandbox, linux.overhead, linux.resources);
     await this.#drivers.sandbox.store.put({ ...sandbox, request: { ...sandbox.request, linux } });
   }
 

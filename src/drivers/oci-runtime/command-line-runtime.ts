@@ -1,15 +1,12 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { BoundedPipe } from "#kernel/bounded-pipe.ts";
-import { memoryFile } from "#kernel/memory-file.ts";
-import { killTree } from "#kernel/process-tree.ts";
-import { exitCodeOf, run, spawn } from "#kernel/spawn.ts";
+import { exitCodeOf, run } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
-import type { OciFeatures, OciProcess } from "#spec/oci-runtime.ts";
-import { encodeOci } from "#spec/oci-runtime-json.ts";
+import type { OciFeatures } from "#spec/oci-runtime.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { startExec } from "./detached-exec.ts";
+import { execToEnd } from "./exec-to-end.ts";
 import { lastWords } from "./last-words.ts";
-import type { OciRuntime, RuntimeExecResult, RuntimeState } from "./index.ts";
+import type { OciRuntime, RuntimeState } from "./index.ts";
 
 export interface RuntimeOptions {
   handler: string;
@@ -136,42 +133,4 @@ function runtimeError(options: RuntimeOptions, id: string, args: readonly string
     `container ${id}: ${options.path} ${args[0] ?? ""} ${how}: ${words}`,
     { facts: { argv: [options.path, ...args], exitCode: exitCodeOf(result), stderr: words } },
   );
-}
-
-async function execToEnd(
-  options: RuntimeOptions,
-  globalArgs: readonly string[],
-  id: string,
-  process: OciProcess,
-  { timeoutMs, maxOutputBytes }: { timeoutMs?: number; maxOutputBytes: number },
-): Promise<RuntimeExecResult> {
-  // The runtime reads its process document from a memory file: nothing to sweep after a crash.
-  using document = memoryFile(encodeOci(process));
-  const [stdout, stderr] = [new BoundedPipe(maxOutputBytes), new BoundedPipe(maxOutputBytes)];
-  let timedOut = false;
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const child = spawn([options.path, ...globalArgs, "exec", "--process", "/proc/self/fd/3", id], {
-      env: options.env,
-      fds: { 1: stdout.writeFd, 2: stderr.writeFd, 3: document.fd },
-    });
-    stdout.closeWriteEnd();
-    stderr.closeWriteEnd();
-    if (timeoutMs !== undefined) {
-      timer = setTimeout(() => {
-        timedOut = true;
-        killTree(child.pid);
-      }, timeoutMs);
-    }
-    const status = await child.exited;
-    return { exitCode: exitCodeOf(status), stdout: stdout.finish(), stderr: stderr.finish(), timedOut };
-  } catch (error) {
-    stdout.finish();
-    stderr.finish();
-    throw new DomainError("internal", `container ${id}: cannot start ${options.path} exec: ${messageOf(error)}`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-  }
 }
