@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, it } from "node:test";
-import { createRuntimeMetrics } from "./metric-names.ts";
+import { createRuntimeMetrics, sizeLabel } from "./metric-names.ts";
 import { MetricsRegistry } from "./metrics.ts";
 
 describe("the metrics registry", () => {
@@ -80,17 +82,41 @@ describe("the metrics registry", () => {
 });
 
 describe("the metrics of the daemon", () => {
-  it("have CRI-O's names and render only chosen collectors, named with or without prefix", () => {
+  it("have CRI-O's names and render only chosen ones of these, named with or without prefix", () => {
     const all = createRuntimeMetrics(["all"]);
     all.operations.add({ operation: "Version" });
     all.operationsLatencySummary.observe({ operation: "Version" }, 0.01);
     assert.match(all.render(), /^container_runtime_crio_operations_total\{operation="Version"\} 1$/m);
     assert.match(all.render(), /operations_latency_seconds_total\{operation="Version",quantile="0\.99"\} 0\.01/);
     const some = createRuntimeMetrics(["crio_containers_oom_total", "image_pulls_success_total"]);
-    const names = [...some.render().matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);
+    const names = [...some.render().matchAll(/^# TYPE (\S+)/gm)].map((match) => String(match[1]));
     assert.deepEqual(names, [
       "container_runtime_crio_image_pulls_success_total",
       "container_runtime_crio_containers_oom_total",
+      "process_cpu_seconds_total",
+      "process_resident_memory_bytes",
+      "process_open_fds",
+      "process_start_time_seconds",
     ]);
+  });
+
+  it("name sizes as CRI-O does", () => {
+    assert.deepEqual([0, 1000, 1001, 2e6, 5e8, 5e8 + 1, 1e12].map(sizeLabel), [
+      "0 B",
+      "0 B",
+      ">1 KiB",
+      ">1 MiB",
+      ">400 MiB",
+      ">500 MiB",
+      ">10 GiB",
+    ]);
+  });
+
+  it("are listed in docs/endpoints.md", () => {
+    const page = readFileSync(path.resolve(import.meta.dirname, "../../docs/endpoints.md"), "utf8");
+    for (const { name, type, labels, help } of createRuntimeMetrics(["all"]).definitions()) {
+      const row = `| \`${name}\` | ${type} | ${labels.join(", ")} | ${help} |`;
+      assert.ok(page.includes(row), `the page lacks the row\n${row}`);
+    }
   });
 });

@@ -6,11 +6,10 @@ import { hasErrno } from "#errors/domain-error.ts";
 const sliceLength = 64;
 
 /**
- * Zombies on the machine. Files of /proc are answered from memory, so reading them in place is cheaper than by threads; a
+ * Zombies among these processes, those of the machine unless said. Files of /proc are answered from memory, so reading them in place is cheaper than by threads; a
  * machine may have thousands.
  */
-export async function countDefunctProcesses(): Promise<number> {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+export async function countDefunctProcesses(pids: readonly (string | number)[] = allPids()): Promise<number> {
   let defunct = 0;
   for (let start = 0; start < pids.length; start += sliceLength) {
     if (start > 0) await nextTurn();
@@ -19,8 +18,12 @@ export async function countDefunctProcesses(): Promise<number> {
   return defunct;
 }
 
+function allPids(): string[] {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+}
+
 /** proc_pid_stat(5): the state follows the name, which is in parentheses and may contain some. */
-function isDefunct(pid: string): boolean {
+function isDefunct(pid: string | number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     return stat.charAt(stat.lastIndexOf(")") + 2) === "Z";
