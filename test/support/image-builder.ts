@@ -169,3 +169,48 @@ function descriptor({ mediaType, digest, bytes }: Content): DescriptorText {
 function json(value: object): Buffer {
   return Buffer.from(JSON.stringify(value, undefined, 2));
 }
+
+/** What ORAS pushes: files as they are, each a layer with its name as an annotation. */
+export function buildArtifact(files: Readonly<Record<string, string>>): BuiltImage {
+  const config = content("application/vnd.oci.empty.v1+json", Buffer.from("{}"));
+  const named = Object.entries(files).map(([title, text]) => ({
+    blob: content("application/octet-stream", Buffer.from(text)),
+    annotations: { "org.opencontainers.image.title": title },
+  }));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.manifest,
+    artifactType: "application/vnd.example.files",
+    config: descriptor(config),
+    layers: named.map(({ blob, annotations }) => ({ ...descriptor(blob), annotations })),
+  };
+  return artifact(
+    manifest,
+    config,
+    named.map(({ blob }) => blob),
+  );
+}
+
+/** What cosign puts beside an image: signed texts and their signatures. */
+export function buildSignatures(signed: readonly { payload: Buffer; signature: Buffer }[]): BuiltImage {
+  const payloads = signed.map(({ payload }) => content("application/vnd.dev.cosign.simplesigning.v1+json", payload));
+  const rootfs = { type: "layers", diff_ids: payloads.map(({ digest }) => digest) };
+  const config = content(mediaTypes.oci.config, json({ architecture: "", os: "", config: {}, rootfs }));
+  const layers = payloads.map((payload, index) => ({
+    ...descriptor(payload),
+    annotations: { "dev.cosignproject.cosign/signature": signed[index]?.signature.toString("base64") },
+  }));
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.oci.manifest, config: descriptor(config), layers };
+  return artifact(manifest, config, payloads);
+}
+
+function artifact(manifest: object, config: Content, layers: Content[]): BuiltImage {
+  return {
+    format: "oci",
+    manifest: content(mediaTypes.oci.manifest, json(manifest)),
+    config,
+    layers,
+    diffIds: [],
+    platform: hostPlatform,
+  };
+}

@@ -18,8 +18,8 @@ export const image = section("crio.image", "Pulling and keeping images.", {
   namespacedAuthDir: text("namespaced_auth_dir", {
     default: "/etc/crio/auth",
     check: absolutePath,
-    status: "accepted",
-    description: "Directory of credential files that are valid for one namespace and one image.",
+    description:
+      "Directory of credential files for one pull of one image by one namespace, `<namespace>-<sha256 of registry/repository>.json`. A file is used once and removed.",
   }),
   pauseImage: text("pause_image", {
     default: "registry.k8s.io/pause:3.10.1",
@@ -81,7 +81,6 @@ export const image = section("crio.image", "Pulling and keeping images.", {
   autoReloadRegistries: boolean("auto_reload_registries", {
     default: false,
     environment: "AUTO_RELOAD_REGISTRIES",
-    status: "accepted",
     description: "Reads registries.conf.d again whenever it changes. SIGHUP does so too.",
   }),
   pullProgressTimeoutMs: duration("pull_progress_timeout", {

@@ -10,11 +10,3 @@ export interface PullObserver {
   /** `reason` is a registry's error code, CONNECTION_REFUSED, CONNECTION_TIMEOUT, NOT_FOUND or UNKNOWN. */
   failed(image: string, reason: string): void;
 }
-
-/** Nobody listens. */
-export const silentObserver: PullObserver = {
-  layerFetched() {},
-  layerPresent() {},
-  pulled() {},
-  failed() {},
-};
