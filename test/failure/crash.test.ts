@@ -6,19 +6,27 @@ import { after, describe, it } from "node:test";
 import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import type { TestDaemon } from "../support/daemon.ts";
+import { parseLog } from "../support/cri-log.ts";
+import { eventually } from "../support/eventually.ts";
 import { startFaultyProxy, type SeenRequest } from "../support/faulty-proxy.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { buildImage, type BuiltImage } from "../support/image-builder.ts";
 import {
   containerConfig,
+  containerStatus,
   createContainer,
+  exec,
+  exited,
   podConfig,
   pull,
   removePod,
+  runContainer,
+  runPod,
   runToEnd,
   startContainer,
   stopPod,
   type PodConfig,
+  untilTerminated,
 } from "../support/pods.ts";
 import { startRegistry } from "../support/registry.ts";
 import { cannotRunPods } from "../support/requirements.ts";
@@ -37,7 +45,6 @@ const points: readonly Point[] = [
   { program: "conmon", call: "*" },
   { program: "runc", call: "* create *" },
   { program: "runc", call: "* start *" },
-  { program: "runc", call: "* kill *" },
   { program: "runc", call: "* delete *" },
   { program: "bridge", call: "DEL *" },
 ];
@@ -57,7 +64,7 @@ describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods(
   async function life(daemon: TestDaemon, config: PodConfig): Promise<void> {
     const { podSandboxId } = await daemon.client.call(runPodSandbox, { config });
     const pod = { id: podSandboxId, config };
-    const id = await createContainer(daemon, pod, containerConfig(suite.busybox, "main", ["sleep", "1000"]));
+    const id = await createContainer(daemon, pod, containerConfig(suite.busybox, "main", untilTerminated));
     await startContainer(daemon, id);
     await stopPod(daemon, podSandboxId);
     await removePod(daemon, podSandboxId);
@@ -81,6 +88,63 @@ describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods(
       });
     }
   }
+
+  it("goes on with true states and nothing half-made: killed between CreateContainer and StartContainer", async () => {
+    const { daemon, busybox } = suite;
+    const before = daemon.footprint();
+    const pod = await runPod(daemon, "created");
+    const id = await createContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
+    await daemon.restart();
+    await statesAreTrue(daemon);
+    await startContainer(daemon, id);
+    assert.equal((await containerStatus(daemon, id)).state, ContainerState.CONTAINER_RUNNING);
+    await removePod(daemon, pod.id);
+    await daemon.holdsNoMoreThan(before);
+  });
+
+  it("goes on with true states and nothing half-made: killed while a container is stopping", async () => {
+    const { daemon, busybox } = suite;
+    const before = daemon.footprint();
+    const pod = await runPod(daemon, "stopping");
+    const slow = [
+      "sh",
+      "-c",
+      'trap "echo stopping; sleep 1; exit 4" TERM; echo up; while true; do sleep 1000 & wait $!; done',
+    ];
+    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", slow));
+    const { logPath } = await containerStatus(daemon, id);
+    const said = (word: string) =>
+      eventually(`the container to say ${word}`, () =>
+        parseLog(logPath).some(({ text }) => text === word) ? true : undefined,
+      );
+    await said("up");
+    const stopping = stopPod(daemon, pod.id).catch(() => {});
+    await said("stopping");
+    await daemon.restart();
+    await stopping;
+    await stopPod(daemon, pod.id);
+    assert.equal((await exited(daemon, id)).exitCode, 4);
+    await canBeMadeAgain(daemon, pod.config);
+    await daemon.removeAllPods();
+    await daemon.holdsNoMoreThan(before);
+  });
+
+  it("goes on with true states and nothing half-made: killed while a command is executed", async () => {
+    const { daemon, busybox } = suite;
+    const before = daemon.footprint();
+    const pod = await runPod(daemon, "executing");
+    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
+    const executing = exec(daemon, id, ["sh", "-c", "touch /runs; sleep 2"]).catch(() => {});
+    await eventually("the command to run", async () =>
+      (await exec(daemon, id, ["test", "-e", "/runs"])).exitCode === 0 ? true : undefined,
+    );
+    await daemon.restart();
+    await executing;
+    await statesAreTrue(daemon);
+    assert.equal((await exec(daemon, id, ["true"])).exitCode, 0);
+    await removePod(daemon, pod.id);
+    await daemon.holdsNoMoreThan(before);
+  });
 
   /** Containers run exactly when their processes do, and nothing is unknown. */
   async function statesAreTrue(daemon: TestDaemon): Promise<void> {

@@ -26,6 +26,7 @@ import {
   runPod,
   runToEnd,
   type ContainerConfig,
+  untilTerminated,
 } from "../support/pods.ts";
 import { freePort, startRegistry } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
@@ -311,7 +312,7 @@ describe("bad input about pods and containers", { skip: cannotRunPods() }, () =>
   it("containers of two equal requests at once are one container", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "equal");
-    const config = containerConfig(busybox, "main", ["sleep", "100"]);
+    const config = containerConfig(busybox, "main", untilTerminated);
     const ids = await Promise.all([createContainer(daemon, pod, config), createContainer(daemon, pod, config)]);
     assert.equal(ids[0], ids[1]);
   });

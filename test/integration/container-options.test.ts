@@ -31,6 +31,7 @@ import {
   type ContainerConfig,
   type Pod,
   type SecurityContext,
+  untilTerminated,
 } from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
@@ -198,7 +199,7 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
   it("limit memory and processor, and change the limits of a running container", async () => {
     const { daemon, busybox } = suite;
     const resources = { memoryLimitInBytes: 64n << 20n, cpuQuota: 20_000n, cpuPeriod: 100_000n, cpuShares: 512n };
-    const config = containerConfig(busybox, "limited", ["sleep", "1000"], { linux: { resources } });
+    const config = containerConfig(busybox, "limited", untilTerminated, { linux: { resources } });
     const containerId = await runContainer(daemon, await pod(), config);
     const limit = async (): Promise<bigint> => {
       const { pid } = JSON.parse(

@@ -12,6 +12,7 @@ import {
   runContainer,
   runPod,
   type Pod,
+  untilTerminated,
 } from "../support/pods.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
@@ -23,7 +24,7 @@ describe("ExecSync", { skip: cannotRunPods() }, () => {
   async function start(): Promise<{ pod: Pod; id: string }> {
     const pod = await runPod(suite.daemon, "exec");
     const securityContext = { runAsUser: { value: 1000n }, runAsGroup: { value: 1000n } };
-    const config = containerConfig(suite.busybox, "main", ["sleep", "10000"], {
+    const config = containerConfig(suite.busybox, "main", untilTerminated, {
       envs: [{ key: "FROM", value: Buffer.from("container") }],
       workingDir: "/var/tmp",
       linux: { securityContext },

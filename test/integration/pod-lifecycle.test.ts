@@ -22,6 +22,7 @@ import {
   runPod,
   runToEnd,
   stopPod,
+  untilTerminated,
 } from "../support/pods.ts";
 import { freePort } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
@@ -29,7 +30,6 @@ import { cannotRunPods } from "../support/requirements.ts";
 
 const { listPodSandbox, runPodSandbox, streamPodSandboxes, stopPodSandbox, removePodSandbox, createContainer } =
   RuntimeService.method;
-const forever = ["sh", "-c", 'trap "exit 0" TERM; while true; do sleep 1 & wait $!; done'];
 
 describe("a pod's life", { skip: cannotRunPods() }, () => {
   const suite = useDaemon();
@@ -195,7 +195,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
   it("is stopped with its containers, keeps its record, and gives its address back", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "stopped");
-    const container = await runContainer(daemon, pod, containerConfig(busybox, "main", forever));
+    const container = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await stopPod(daemon, pod.id);
     assert.equal((await podStatus(daemon, pod.id)).state, PodSandboxState.SANDBOX_NOTREADY);
     assert.equal((await containerStatus(daemon, container)).state, ContainerState.CONTAINER_EXITED);
@@ -204,7 +204,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
     await stopPod(daemon, pod.id);
     const request = {
       podSandboxId: pod.id,
-      config: containerConfig(busybox, "late", forever),
+      config: containerConfig(busybox, "late", untilTerminated),
       sandboxConfig: pod.config,
     };
     await rejects(daemon.client.call(createContainer, request), [
@@ -220,7 +220,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
     const { daemon, busybox } = suite;
     const before = daemon.footprint();
     const pod = await runPod(daemon, "removed");
-    const container = await runContainer(daemon, pod, containerConfig(busybox, "main", ["sleep", "1000"]));
+    const container = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await daemon.client.call(removePodSandbox, { podSandboxId: pod.id });
     await daemon.client.call(removePodSandbox, { podSandboxId: pod.id });
     await rejects(podStatus(daemon, pod.id), "NOT_FOUND");

@@ -21,6 +21,7 @@ import {
   runToEnd,
   startContainer,
   stopPod,
+  untilTerminated,
 } from "../support/pods.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
@@ -62,7 +63,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     const pod = await runPod(daemon, "known", { labels: { kept: "yes" } });
     const stopped = await runPod(daemon, "known-stopped");
     await stopPod(daemon, stopped.id);
-    const running = await runContainer(daemon, pod, containerConfig(busybox, "running", ["sleep", "10000"]));
+    const running = await runContainer(daemon, pod, containerConfig(busybox, "running", untilTerminated));
     const created = await createContainer(daemon, pod, containerConfig(busybox, "created", ["true"]));
     const { id: ended } = await runToEnd(daemon, pod, containerConfig(busybox, "ended", ["sh", "-c", "exit 5"]));
     const before = await Promise.all([running, created, ended].map((id) => containerStatus(daemon, id)));
@@ -126,7 +127,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     const { daemon, busybox } = suite;
     const before = daemon.footprint();
     const pod = await runPod(daemon, "to-remove");
-    await runContainer(daemon, pod, containerConfig(busybox, "main", ["sleep", "10000"]));
+    await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await daemon.restart();
     await removePod(daemon, pod.id);
     await daemon.holdsNoMoreThan(before);
@@ -152,7 +153,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
   it("answers after SIGTERM and a new start as after a kill", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "graceful");
-    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", ["sleep", "10000"]));
+    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await daemon.restart("SIGTERM");
     assert.equal((await containerStatus(daemon, id)).state, ContainerState.CONTAINER_RUNNING);
     await removePod(daemon, pod.id);
@@ -188,7 +189,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
   it("finds pods not ready and containers exited when the machine was booted since, images kept", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "rebooted");
-    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", ["sleep", "10000"]));
+    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await daemon.kill("SIGKILL");
     await daemon.pretendReboot();
     await daemon.start();

@@ -78,14 +78,11 @@ function crioConf(
       `root = ${quoted(places.root)}`,
       `runroot = ${quoted(places.runroot)}`,
       `log_dir = ${quoted(places.podLogFolder)}`,
-      `version_file = ${below("version")}`,
-      `clean_shutdown_file = ${below("clean.shutdown")}`,
     ],
     "crio.api": [`listen = ${quoted(places.socket)}`],
     "crio.runtime": [
       'default_runtime = "runc"',
       'cgroup_manager = "cgroupfs"',
-      'conmon_cgroup = "pod"',
       'log_level = "debug"',
       `container_exits_dir = ${quoted(path.join(places.runroot, "exits"))}`,
       `container_attach_socket_dir = ${quoted(path.join(places.runroot, "attach"))}`,
@@ -96,12 +93,12 @@ function crioConf(
       `runtime_path = ${quoted(programs.runtimePath)}`,
       `runtime_root = ${quoted(path.join(places.runroot, "runc"))}`,
       `monitor_path = ${quoted(programs.conmonPath)}`,
+      'monitor_cgroup = "pod"',
     ],
     "crio.network": [
       `network_dir = ${quoted(places.conflistFolder)}`,
       `plugin_dirs = [${programs.pluginFolders.map(quoted).join(", ")}]`,
     ],
-    "crio.nri": ["enable_nri = false"],
     berth: [
       `registries_conf = ${quoted(places.registriesFile)}`,
       `registries_conf_dir = ${below("registries.conf.d")}`,

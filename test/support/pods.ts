@@ -36,6 +36,9 @@ export interface Pod {
   config: PodConfig;
 }
 
+/** A command that runs until it gets the stop signal: process 1 of a PID namespace ignores signals it has no handler for. */
+export const untilTerminated = ["sh", "-c", 'trap "exit 0" TERM; while true; do sleep 1000 & wait $!; done'];
+
 let serial = 0;
 
 /** A kubelet's choice unless a pod shares its processes: each container has its own. */
