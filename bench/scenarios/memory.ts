@@ -1,0 +1,86 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Daemon } from "../daemons/daemon.ts";
+import { memoryOf } from "../measure/memory.ts";
+import { processCpuMs, wholeCpuMs } from "../measure/processor-time.ts";
+import { execTrue } from "./exec.ts";
+import { eachDaemon, figuresOf, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
+
+const name = "memory";
+/** How often a kubelet probes unless a pod says otherwise. */
+const probePeriodSeconds = 10;
+const settleMs = 3000;
+
+/** What a daemon and its helpers keep, and what they use of the processor when nothing is asked. */
+export const memory: Scenario<{ some: number; many: number; probeSeconds: number; idleSeconds: number }> = {
+  name,
+  about: "memory of the daemon and all its helpers (proportional set size), and processor time while idle",
+  quick: { some: 5, many: 10, probeSeconds: 10, idleSeconds: 5 },
+  full: { some: 50, many: 200, probeSeconds: 600, idleSeconds: 60 },
+
+  async run(bench, { some, many, probeSeconds, idleSeconds }) {
+    for (const pods of [0, some]) await measureAt(bench, pods, `with ${pods} pods`);
+    await probe(bench, probeSeconds);
+    await measureAt(bench, some, `with ${some} pods, after ${probeSeconds} s of probes`);
+    await measureAt(bench, many, `with ${many} pods`);
+    await measureIdle(bench, many, idleSeconds);
+  },
+};
+
+async function measureAt(bench: Bench, pods: number, when: string): Promise<void> {
+  await standAll(bench, name, pods);
+  await pause(settleMs, undefined, { signal: bench.signal });
+  const add = figuresOf(bench, name);
+  await eachDaemon(bench, name, 1, async ({ daemon }) => {
+    const { daemon: self, helpers } = memoryOf(daemon);
+    add(`all, ${when}`, "MiB", daemon.name, self.pssMiB + helpers.pssMiB);
+    add(`daemon alone, ${when}`, "MiB", daemon.name, self.pssMiB);
+  });
+}
+
+/** Probes every container of every daemon, evenly over the period. */
+async function probe(bench: Bench, seconds: number): Promise<void> {
+  bench.progress(`${name}: ${seconds} s of probes, each container every ${probePeriodSeconds} s`);
+  const until = performance.now() + seconds * 1000;
+  await Promise.all(
+    bench.contestants.flatMap(({ daemon, standing }) =>
+      standing.pods.map(({ containerId }, index) =>
+        probeUntil(bench, daemon, containerId, until, (index / standing.pods.length) * probePeriodSeconds * 1000),
+      ),
+    ),
+  );
+}
+
+async function probeUntil(
+  bench: Bench,
+  daemon: Daemon,
+  containerId: string,
+  until: number,
+  offsetMs: number,
+): Promise<void> {
+  await pause(offsetMs, undefined, { signal: bench.signal });
+  while (performance.now() < until) {
+    const startedMs = performance.now();
+    await execTrue(daemon, containerId);
+    const leftMs = Math.min(startedMs + probePeriodSeconds * 1000, until) - performance.now();
+    await pause(Math.max(0, leftMs), undefined, { signal: bench.signal });
+  }
+}
+
+async function measureIdle(bench: Bench, pods: number, seconds: number): Promise<void> {
+  bench.progress(`${name}: idle for ${seconds} s`);
+  const before = bench.contestants.map(usage);
+  await pause(seconds * 1000, undefined, { signal: bench.signal });
+  const add = figuresOf(bench, name);
+  for (const [index, { daemon }] of bench.contestants.entries()) {
+    const [then, now] = [before[index], usage({ daemon })];
+    if (then === undefined) continue;
+    const percent = (ms: number): number => (100 * ms) / (seconds * 1000);
+    add(`idle with ${pods} pods: daemon's processor time`, "%", daemon.name, percent(now.daemonMs - then.daemonMs));
+    if (then.wholeMs !== undefined && now.wholeMs !== undefined)
+      add(`idle with ${pods} pods: all processes`, "%", daemon.name, percent(now.wholeMs - then.wholeMs));
+  }
+}
+
+function usage({ daemon }: Pick<Contestant, "daemon">): { daemonMs: number; wholeMs: number | undefined } {
+  return { daemonMs: processCpuMs(daemon.pid), wholeMs: wholeCpuMs(daemon) };
+}
