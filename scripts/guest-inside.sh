@@ -22,7 +22,7 @@ install_service() {
   printf '[Service]\nExecStart=\nExecStart=%s/bin/berth serve\n' "$berth" >/etc/systemd/system/berth.service.d/guest.conf
   cp "${REGISTRIES_CONF:-/dev/null}" /etc/containers/registries.conf
   masquerade=true
-  iptables -t nat -L -n >/dev/null 2>&1 || masquerade=false
+  { iptables -t nat -N BERTH-PROBE && iptables -t nat -X BERTH-PROBE; } 2>/dev/null || masquerade=false
   cat >/etc/cni/net.d/10-berth.conflist <<J
 {"cniVersion":"1.0.0","name":"guest","plugins":[
  {"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":$masquerade,"hairpinMode":true,
