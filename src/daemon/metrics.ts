@@ -12,12 +12,12 @@ export interface DaemonMetrics {
   readonly operations: OperationMetrics;
   readonly pulls: PullObserver;
   /** Part of an operation that is worth a latency of its own. */
-  step(name: "network_setup_pod" | "network_setup_overall", durationMs: number): void;
-  containerEnded(container: Container, sandbox: Sandbox | undefined): void;
-  monitorLost(container: Container, sandbox: Sandbox | undefined): void;
-  eventDropped(): void;
+  readonly step: (name: "network_setup_pod" | "network_setup_overall", durationMs: number) => void;
+  readonly containerEnded: (container: Container, sandbox: Sandbox | undefined) => void;
+  readonly monitorLost: (container: Container, sandbox: Sandbox | undefined) => void;
+  readonly eventDropped: () => void;
   /** A client asks again for what is still being made. */
-  stalled(stage: "sandbox creating" | "container creating"): void;
+  readonly stalled: (stage: "sandbox creating" | "container creating") => void;
 }
 
 /** Counts, whether somebody scrapes or not: it costs less than asking. */

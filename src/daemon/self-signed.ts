@@ -25,11 +25,10 @@ export async function makeSelfSigned({ certPath, keyPath }: TlsFiles, logger: Lo
   for (const file of [certPath, keyPath]) await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const name = hostname();
   const temporary = { cert: `${certPath}.tmp`, key: `${keyPath}.tmp` };
-  const argv = [
-    ...[openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-    ...["-days", String(validDays), "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`],
-    ...["-keyout", temporary.key, "-out", temporary.cert],
-  ];
+  const algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
+  const output = ["-keyout", temporary.key, "-out", temporary.cert];
+  const argv = [openssl, "req", "-x509", "-nodes", "-days", String(validDays), ...algorithm, ...subject, ...output];
   try {
     const { exitCode, stderr } = await run(argv, { timeoutMs: 30_000 });
     if (exitCode !== 0) {

@@ -10,7 +10,7 @@ export interface RuntimeMetrics extends ReturnType<typeof registerMetrics> {
   /** The text for a Prometheus scrape. */
   render(): string;
   /** What there is, for the documentation. */
-  definitions: MetricsRegistry["definitions"];
+  definitions(): ReturnType<MetricsRegistry["definitions"]>;
 }
 
 /**

@@ -7,7 +7,7 @@ export function registerOwnMetrics(registry: MetricsRegistry) {
   return {
     eventLoopDelaySeconds: registry.gauge({
       name: "berth_event_loop_delay_seconds",
-      help: "How late the main thread was at its work since the last scrape; quantile 1 is the latest. All requests wait that long.",
+      help: "How late the main thread was at its work since the last scrape; quantile 1 is the worst. All requests wait that long.",
       labels: ["quantile"],
     }),
     pods: registry.gauge({ name: "berth_pods", help: "Pod sandboxes by state.", labels: ["state"] }),

@@ -46,6 +46,6 @@ export interface SandboxDrivers {
   selinuxLevels: SelinuxLevels;
   settings: SandboxSettings;
   /** How long a part of the work took. */
-  onStep(name: "network_setup_pod" | "network_setup_overall", durationMs: number): void;
+  onStep: (name: "network_setup_pod" | "network_setup_overall", durationMs: number) => void;
   logger: Logger;
 }
