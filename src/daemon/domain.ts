@@ -189,7 +189,7 @@ function sandboxSettings(config: () => Config, drivers: Drivers): SandboxSetting
     cgroupManager: runtime.cgroupManager,
     networkReadyTimeoutMs: 5000,
     hostPortsEnabled: !runtime.disableHostportMapping,
-    selinuxEnabled: drivers.security.facts.selinux.enabled,
+    selinux: drivers.security.facts.selinux,
   };
 }
 

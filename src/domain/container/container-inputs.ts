@@ -2,6 +2,7 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { sandboxName } from "#domain/sandbox/sandbox.ts";
+import { mountLabel } from "#domain/sandbox/selinux-labels.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
@@ -25,13 +26,16 @@ export async function containerInputs(
   const { request } = draft;
   const { privileged, seccomp, apparmor, namespaceOptions } = request.linux.securityContext;
   const cdiNames = cdiDeviceNames(request);
+  // Processes of this type may use all files as they are: volumes that they get are not changed under everybody else.
+  const relabels = request.linux.securityContext.selinux?.type !== "spc_t";
+  const label = relabels ? filesLabel(drivers, sandbox, request) : "";
   const [policy, volumes, devices, hostDevices, seccompText, cdi] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     settleAll(
       request.mounts.map((mount, index) => {
         const content = volumeImages[index];
         return content === undefined
-          ? findVolume(drivers, mount)
+          ? findVolume(drivers, mount, label)
           : mountImageVolume(drivers, draft.id, index, mount, content);
       }),
     ),
@@ -85,11 +89,22 @@ export async function inputsFromRootfs(
   return { ...inputs, container: { ...inputs.container, rootfs: { path: mountPath, passwd, group } } };
 }
 
-async function findVolume(drivers: ContainerDrivers, mount: MountRequest): Promise<FoundMount> {
+async function findVolume(drivers: ContainerDrivers, mount: MountRequest, label: string): Promise<FoundMount> {
   if (mount.hostPath === "")
     throw new DomainError("invalid-argument", `the mount at ${mount.containerPath} has no host path`);
   const source = await drivers.security.mountSource({ hostPath: mount.hostPath, propagation: mount.propagation });
+  if (mount.selinuxRelabel && label !== "") await drivers.security.relabel(source.path, label, { shared: false });
   return { request: mount, source };
+}
+
+/** SELinux label of a container's files, or of the pause process's without a request; empty for none. */
+export function filesLabel(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  request: Pick<ContainerRequest, "linux"> | undefined,
+): string {
+  const options = request?.linux.securityContext.selinux ?? sandbox.request.linux.securityContext.selinux;
+  return mountLabel(drivers.security.facts.selinux, options, sandbox.selinuxLevel);
 }
 
 async function checkApparmor(drivers: ContainerDrivers, reference: string): Promise<void> {

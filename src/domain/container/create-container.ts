@@ -9,7 +9,7 @@ import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
 import { checkLabels, containerLabels } from "#domain/sandbox/kubernetes-labels.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
+import { containerInputs, inputsFromRootfs, filesLabel } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
 import { withState } from "./container.ts";
 import { makeDeclaredVolumes, volumeImageIds, volumeImages } from "./image-volumes.ts";
@@ -39,7 +39,7 @@ export async function createContainer(
   undo.defer(() => drivers.store.delete(draft));
   refuseUnlessReady(drivers, sandbox);
 
-  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(sandbox));
+  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(drivers, sandbox, request));
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
   undo.defer(() => drivers.imageVolumes.remove(draft.id));
   const gathering = containerInputs(drivers, sandbox, draft, image, volumes);
@@ -70,12 +70,20 @@ export async function createContainer(
 }
 
 /** How the pod's user namespace and label show in its roots. */
-export function rootfsOptions(sandbox: Sandbox): { idMap?: IdMap } {
+export function rootfsOptions(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  request: Pick<ContainerRequest, "linux"> | undefined,
+): { mountLabel?: string; idMap?: IdMap } {
   const { userns } = sandbox.request.linux.securityContext.namespaceOptions;
   const { user } = sandbox.namespaces;
-  return userns === undefined || user === undefined
-    ? {}
-    : { idMap: { uids: userns.uids, gids: userns.gids, userNamespace: user } };
+  const label = filesLabel(drivers, sandbox, request);
+  return {
+    ...(label === "" ? {} : { mountLabel: label }),
+    ...(userns === undefined || user === undefined
+      ? {}
+      : { idMap: { uids: userns.uids, gids: userns.gids, userNamespace: user } }),
+  };
 }
 
 /** Network, IPC and user namespace belong to the pod: what the container's request says of them cannot differ. */

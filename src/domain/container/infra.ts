@@ -44,7 +44,11 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
 
     async start(sandbox): Promise<InfraProcess> {
       const image = await drivers.images.ensure(settings.pauseImage);
-      const { mountPath } = await storage.createRootfs(sandbox.id, image.chainIds, rootfsOptions(sandbox));
+      const { mountPath } = await storage.createRootfs(
+        sandbox.id,
+        image.chainIds,
+        rootfsOptions(drivers, sandbox, undefined),
+      );
       const bundle = await bundles.create(sandbox.id, { "config.json": await specOf(sandbox, image, mountPath) });
       const runtime = runtimes.get(sandbox.runtimeHandler);
       const { container, monitor: watcher } = await monitor.create({

@@ -13,6 +13,7 @@ import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
+import { mountLabel } from "./selinux-labels.ts";
 import { sandboxSysctls } from "./sysctls.ts";
 
 const hostHosts = "/etc/hosts";
@@ -95,7 +96,7 @@ async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtim
     cgroupParent,
     ...(madeCgroup === undefined ? {} : { madeCgroup }),
     ips: [],
-    selinuxLevel: settings.selinuxEnabled ? drivers.selinuxLevels.allocate() : "",
+    selinuxLevel: settings.selinux.enabled ? drivers.selinuxLevels.allocate() : "",
   };
 }
 
@@ -108,7 +109,12 @@ async function makeFiles(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncD
     shmSizeBytes: usesHost(request, "ipc")
       ? undefined
       : shmSizeBytes(requestedBy(request.annotations, requestAnnotation.shmSize)),
+    mountLabel: podMountLabel(drivers, sandbox),
   });
+}
+
+function podMountLabel(drivers: SandboxDrivers, sandbox: Sandbox): string {
+  return mountLabel(drivers.settings.selinux, sandbox.request.linux.securityContext.selinux, sandbox.selinuxLevel);
 }
 
 async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
@@ -156,7 +162,11 @@ async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo:
 
 async function makeHosts(drivers: SandboxDrivers, sandbox: Sandbox): Promise<string> {
   if (isHostNetwork(sandbox.request)) return hostHosts;
-  return drivers.files.writeHosts(sandbox.id, hostsFile(sandbox.hostname, sandbox.ips));
+  return drivers.files.writeHosts(
+    sandbox.id,
+    hostsFile(sandbox.hostname, sandbox.ips),
+    podMountLabel(drivers, sandbox),
+  );
 }
 
 async function startInfra(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {

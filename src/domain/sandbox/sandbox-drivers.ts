@@ -3,7 +3,7 @@ import type { Network } from "#drivers/cni/index.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { Namespaces } from "#drivers/namespaces/index.ts";
 import type { SandboxFileStore } from "#drivers/sandbox-files/index.ts";
-import type { SelinuxLevels } from "#drivers/security/index.ts";
+import type { SelinuxFacts, SelinuxLevels } from "#drivers/security/index.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { InfraProcess, Sandbox } from "./sandbox.ts";
 import type { SandboxStore } from "./sandbox-store.ts";
@@ -31,7 +31,7 @@ export interface SandboxSettings {
   /** How long a new pod waits for a network that is not ready. */
   networkReadyTimeoutMs: number;
   hostPortsEnabled: boolean;
-  selinuxEnabled: boolean;
+  selinux: SelinuxFacts;
 }
 
 /** What sandboxes are made of. */

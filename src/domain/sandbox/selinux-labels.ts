@@ -23,12 +23,19 @@ const none: SelinuxLabels = { processLabel: "", mountLabel: "" };
 export function selinuxLabels(inputs: SelinuxInputs): SelinuxLabels {
   if (!inputs.facts.enabled) return none;
   const process = merged(defaultProcessLabel(inputs), inputs.options, inputs.level);
-  const file = merged(inputs.facts.fileLabel, { user: "", role: "", type: "", level: levelOf(process) }, "");
+  const file = mountLabel(inputs.facts, inputs.options, inputs.level);
   if (inputs.privileged) return { processLabel: "", mountLabel: file };
   const { network, pid, ipc } = inputs.namespaces;
   if (pid === "node" || ipc === "node" || (network === "node" && inputs.hostNetworkDisables))
     return { processLabel: "", mountLabel: file };
   return { processLabel: process, mountLabel: file };
+}
+
+/** Label of the files of a pod or container, whatever its processes run as; empty without SELinux. */
+export function mountLabel(facts: SelinuxFacts, options: SelinuxOptions | undefined, level: string): string {
+  if (!facts.enabled) return "";
+  const chosen = options?.level || level || levelOf(facts.processLabel);
+  return merged(facts.fileLabel, undefined, chosen);
 }
 
 function defaultProcessLabel(inputs: SelinuxInputs): string {

@@ -17,10 +17,12 @@ export interface SandboxFileStore {
       resolvConf: string | undefined;
       hostname: string;
       shmSizeBytes: number | undefined;
+      /** SELinux label of all of it; empty for none. */
+      mountLabel: string;
     },
   ): Promise<SandboxFilePaths>;
   /** Writes the hosts file, once the pod's addresses are known, and gives its path. */
-  writeHosts(sandboxId: string, content: string): Promise<string>;
+  writeHosts(sandboxId: string, content: string, mountLabel: string): Promise<string>;
   /** Unmounts the shm; idempotent. Containers have their own mounts of it. */
   unmount(sandboxId: string): Promise<void>;
   /** Unmounts and removes; idempotent. */

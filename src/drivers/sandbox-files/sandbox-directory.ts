@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { setXattr } from "#kernel/file-metadata.ts";
 import { mount, MountFlag, unmount } from "#kernel/mount.ts";
 import type { SandboxFileStore } from "./index.ts";
 
@@ -9,26 +10,34 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
   const directoryOf = (id: string): string => path.join(directory, id);
   const shmOf = (id: string): string => path.join(directoryOf(id), "shm");
 
-  async function write(file: string, content: string): Promise<string> {
+  async function write(file: string, content: string, label: string): Promise<string> {
     await writeFile(file, content, { mode: 0o644 });
+    if (label !== "") setXattr(file, "security.selinux", Buffer.from(`${label}\0`));
     return file;
   }
 
   return {
     async create(sandboxId, content) {
       const own = directoryOf(sandboxId);
+      const label = content.mountLabel;
       try {
         await mkdir(own, { recursive: true, mode: 0o711 });
         const [resolvConf, hostname] = await Promise.all([
-          write(path.join(own, "resolv.conf"), content.resolvConf ?? (await readIfThere(options.hostResolvConf))),
-          write(path.join(own, "hostname"), `${content.hostname}\n`),
+          write(
+            path.join(own, "resolv.conf"),
+            content.resolvConf ?? (await readIfThere(options.hostResolvConf)),
+            label,
+          ),
+          write(path.join(own, "hostname"), `${content.hostname}\n`, label),
         ]);
         const files = { resolvConf, hostname };
         if (content.shmSizeBytes === undefined) return files;
         const shm = shmOf(sandboxId);
         await mkdir(shm, { recursive: true, mode: 0o1777 });
         const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
-        mount("shm", shm, "tmpfs", flags, `mode=1777,size=${content.shmSizeBytes}`);
+        // A label's categories have a comma, which would end the option.
+        const context = label === "" ? "" : `,context="${label}"`;
+        mount("shm", shm, "tmpfs", flags, `mode=1777,size=${content.shmSizeBytes}${context}`);
         return { ...files, shm };
       } catch (error) {
         await this.remove(sandboxId);
@@ -40,8 +49,8 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
       }
     },
 
-    async writeHosts(sandboxId, content) {
-      return write(path.join(directoryOf(sandboxId), "hosts"), content);
+    async writeHosts(sandboxId, content, mountLabel) {
+      return write(path.join(directoryOf(sandboxId), "hosts"), content, mountLabel);
     },
 
     async unmount(sandboxId) {

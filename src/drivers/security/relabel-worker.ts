@@ -2,11 +2,12 @@ import { lstatSync, opendirSync } from "node:fs";
 import path from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { hasErrno, messageOf } from "#errors/domain-error.ts";
-import { getXattr, setXattr } from "#kernel/file-metadata.ts";
+import { setXattr } from "#kernel/file-metadata.ts";
+import { hasLabel } from "./relabel.ts";
 import type { RelabelOutcome, RelabelTask } from "./relabel.ts";
 
-const { root, label, attribute } = workerData as RelabelTask;
-const value = Buffer.from(`${label}\0`);
+const task = workerData as RelabelTask;
+const value = Buffer.from(`${task.label}\0`);
 
 /** Children first and the top last: a walk that was cut short starts again, one that ended is recognised by the top alone. */
 function relabelTree(file: string): void {
@@ -15,7 +16,7 @@ function relabelTree(file: string): void {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync())
       skipMissing(() => relabelTree(path.join(file, entry.name)));
   }
-  if (!hasLabel(file)) setXattr(file, attribute, value);
+  if (!hasLabel(file, task)) setXattr(file, task.attribute, value);
 }
 
 /** Other programs work in the volume meanwhile. */
@@ -27,18 +28,9 @@ function skipMissing(step: () => void): void {
   }
 }
 
-function hasLabel(file: string): boolean {
-  try {
-    return getXattr(file, attribute).toString("utf8").replace(/\0$/, "") === label;
-  } catch (error) {
-    if (hasErrno(error, "ENODATA")) return false;
-    throw error;
-  }
-}
-
 function outcome(): RelabelOutcome {
   try {
-    if (!hasLabel(root)) relabelTree(root);
+    relabelTree(task.root);
     return { done: true };
   } catch (error) {
     const unsupported = hasErrno(error, "ENOTSUP", "EOPNOTSUPP");

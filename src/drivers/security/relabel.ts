@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { DomainError } from "#errors/domain-error.ts";
+import { getXattr } from "#kernel/file-metadata.ts";
 
 export interface RelabelTask {
   root: string;
@@ -10,6 +11,15 @@ export interface RelabelTask {
 }
 
 export type RelabelOutcome = { done: true } | { done: false; unsupported: boolean; message: string };
+
+/** True when a file has the task's label already; false also where that cannot be told. */
+export function hasLabel(file: string, { label, attribute }: Pick<RelabelTask, "label" | "attribute">): boolean {
+  try {
+    return getXattr(file, attribute).toString("utf8").replace(/\0$/, "") === label;
+  } catch {
+    return false;
+  }
+}
 
 /** Directories whose relabelling would make the machine unusable. */
 const neverRelabelled = new Set(
@@ -27,6 +37,7 @@ export async function relabelTree(task: RelabelTask, signal?: AbortSignal): Prom
       `the SELinux label of ${task.root} is not changed: it belongs to the system`,
     );
   if (signal?.aborted === true) throw stopped(task, signal);
+  if (hasLabel(task.root, task)) return;
   const worker = new Worker(new URL("relabel-worker.ts", import.meta.url), { workerData: task });
   const stop = (): void => void worker.terminate();
   signal?.addEventListener("abort", stop, { once: true });
