@@ -33,6 +33,9 @@ export interface DaemonPlaces extends Territory {
   subnetPrefix: string;
 }
 
+/** Whoever runs the tests may choose the cgroup driver of all daemons; scripts/guest-test.sh does. */
+const cgroupManager = process.env["BERTH_TEST_CGROUP_MANAGER"] ?? "cgroupfs";
+
 export function placesIn(folder: string, id: string, subnetPrefix: string, root?: string): DaemonPlaces {
   return {
     folder,
@@ -40,7 +43,7 @@ export function placesIn(folder: string, id: string, subnetPrefix: string, root?
     runroot: path.join(folder, "run"),
     cniDataFolder: path.join(folder, "cni-data"),
     bridge: `brt${id}`,
-    cgroupParent: `/berth-test-${id}`,
+    cgroupParent: cgroupManager === "systemd" ? `/berthtest${id}.slice` : `/berth-test-${id}`,
     socket: path.join(folder, "crio.sock"),
     configFile: path.join(folder, "crio.conf"),
     registriesFile: path.join(folder, "registries.conf"),
@@ -82,7 +85,7 @@ function crioConf(
     "crio.api": [`listen = ${quoted(places.socket)}`],
     "crio.runtime": [
       'default_runtime = "runc"',
-      'cgroup_manager = "cgroupfs"',
+      `cgroup_manager = ${quoted(cgroupManager)}`,
       'log_level = "debug"',
       `container_exits_dir = ${quoted(path.join(places.runroot, "exits"))}`,
       `container_attach_socket_dir = ${quoted(path.join(places.runroot, "attach"))}`,

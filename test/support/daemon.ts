@@ -209,7 +209,7 @@ export function prepareDaemon(settings: DaemonSettings = {}): TestDaemon {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-"));
   const places = placesIn(folder, id, freeSubnetPrefix(), settings.root);
   writeConfiguration(places, settings, {
-    runtimePath: settings.runtimePath ?? required("runc"),
+    runtimePath: settings.runtimePath ?? required(process.env["BERTH_TEST_RUNTIME"] ?? "runc"),
     conmonPath: settings.conmonPath ?? required("conmon"),
     pluginFolders: settings.pluginFolders ?? [cniPluginFolder() ?? "/usr/lib/cni"],
   });
