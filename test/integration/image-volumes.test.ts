@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import { startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { buildArtifact, buildImage } from "../support/image-builder.ts";
 import {
@@ -157,6 +159,17 @@ describe("an image volume", { skip: cannotRunPods() }, () => {
     await daemon.client.call(removeContainer, { containerId: id });
     assert.deepEqual(volumeFolders(daemon), []);
     await removePod(daemon, pod.id);
+  });
+
+  it("of a container that nobody knows any more is taken away at start", async () => {
+    const { daemon } = suite;
+    const content = path.join(daemon.places.runroot, "image-volumes", "0".repeat(64), "0", "content");
+    mkdirSync(content, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "orphan", content]);
+    writeFileSync(path.join(content, "file"), "");
+    await daemon.restart();
+    await eventually("the sweep", () => (volumeFolders(daemon).length === 0 ? true : undefined));
+    assert.doesNotMatch(readFileSync("/proc/mounts", "utf8"), new RegExp(content));
   });
 
   it("has as many layers as an image may have", async () => {
