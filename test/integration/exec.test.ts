@@ -13,7 +13,7 @@ import { execSession, execUrl, noMoreFiles, outcomeOf, reader, runExec } from ".
 import { eventually } from "../support/eventually.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { openFilesOf, processesOf } from "../support/footprint.ts";
-import { containerConfig, removePod, runContainer, runPod, type Pod } from "../support/pods.ts";
+import { containerConfig, removePod, runContainer, runPod, untilTerminated, type Pod } from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 import { pattern } from "../support/streaming-backend.ts";
 import { sha256, sha256OfPattern } from "../support/streaming-fixture.ts";
