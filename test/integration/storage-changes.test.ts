@@ -13,6 +13,7 @@ import {
 import path from "node:path";
 import { describe, it } from "node:test";
 import type { Rootfs } from "#drivers/storage/index.ts";
+import type { Digest } from "#spec/oci-image.ts";
 import { layerOf, StorageFixture } from "../support/storage.ts";
 import { tarOf, type TarPart } from "../support/tar.ts";
 
@@ -22,7 +23,7 @@ const signal = new AbortController().signal;
 describe("what a container has written", { skip }, () => {
   /** A root of two layers that is mounted as container "c". */
   async function rootOf(fixture: StorageFixture, ...layers: TarPart[][]): Promise<Rootfs> {
-    const chainIds = [];
+    const chainIds: Digest[] = [];
     for (const parts of layers) {
       const { source, ...ids } = layerOf(parts);
       await fixture.storage.addLayer({ ...ids, source }, { signal });
