@@ -127,7 +127,10 @@ export async function buildDrivers(
   undo.defer(() => registry.close());
   if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));
   const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
-  await pullAuth.sweep();
+  // No reason not to serve: whoever may read there could have read the files before.
+  await pullAuth
+    .sweep()
+    .catch((error: unknown) => logger.warn("used credential files of an earlier daemon cannot be removed", { error }));
   return {
     thread,
     handlers,

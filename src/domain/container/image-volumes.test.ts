@@ -117,6 +117,14 @@ describe("volumes that an image declares", () => {
     );
   });
 
+  it("are refused when there are too many", () => {
+    const Volumes = Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`/${index}`, {}]));
+    assert.throws(() => declaredVolumeMounts(drivers(), "c1", { ...config, config: { Volumes } }, "bind", request), {
+      kind: "invalid-argument",
+      message: /declares 1001 volumes/,
+    });
+  });
+
   it("are no mounts when they are only to be made, or to be ignored", () => {
     for (const mode of ["mkdir", "ignore"] as const)
       assert.deepEqual(declaredVolumeMounts(drivers(), "c1", config, mode, request), []);

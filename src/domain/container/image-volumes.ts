@@ -17,6 +17,9 @@ const kubeletWord = "ImageVolumeMountFailed";
 /** Places that are the runtime's: what an image declares there is not followed. */
 const reservedPlaces = ["/proc", "/sys", "/dev"];
 
+/** Each costs a directory or a mount; images come from strangers. */
+const mostDeclaredVolumes = 1000;
+
 /** What of an image volume is known before anything is mounted; in the order of the request's mounts, with gaps for the others. */
 export type VolumeImages = readonly (ImageContent | undefined)[];
 
@@ -98,7 +101,12 @@ export type DeclaredVolumesMode = "mkdir" | "bind" | "ignore";
 /** Where an image wants volumes, when they are treated as `wanted`. Clean absolute paths, parents before children. */
 function declaredVolumes(config: ImageConfig, mode: DeclaredVolumesMode, wanted: DeclaredVolumesMode): string[] {
   if (mode !== wanted) return [];
-  return Object.keys(config.config?.Volumes ?? {})
+  const places = Object.keys(config.config?.Volumes ?? {});
+  if (places.length > mostDeclaredVolumes) {
+    const problem = `the image declares ${places.length} volumes, more than ${mostDeclaredVolumes}`;
+    throw new DomainError("invalid-argument", problem);
+  }
+  return places
     .map((place) => path.posix.join("/", place).replace(/(.)\/$/, "$1"))
     .filter((place) => place !== "/" && !reservedPlaces.some((reserved) => isAtOrBelow(place, reserved)))
     .sort();
