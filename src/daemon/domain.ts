@@ -213,7 +213,6 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
       const settings = handlers.settings(handler);
       return settings.runtimeType === "vm" || /^(runsc|kata)/.test(path.basename(handlers.runtimes.get(handler).path));
     },
-    hooks: undefined,
   };
 }
 

@@ -7,6 +7,8 @@ import type { Network } from "#drivers/cni/index.ts";
 import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
 import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
+import { hookDirectories } from "#drivers/hooks/hook-directories.ts";
+import type { Hooks } from "#drivers/hooks/index.ts";
 import { createHostPorts } from "#drivers/hostport/host-ports.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
@@ -57,6 +59,7 @@ export interface Drivers {
   network: Network;
   hostPorts: HostPorts;
   security: Security;
+  hooks: Hooks;
   storage: Storage;
   registry: RegistryClient;
   namespacedAuth: NamespacedAuth;
@@ -126,6 +129,8 @@ export async function buildDrivers(
   undo.defer(() => storage.close());
   undo.defer(() => registry.close());
   if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));
+  const hooks = hookDirectories(runtime.hooksDir, logger);
+  undo.defer(() => hooks.close());
   const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
   // No reason not to serve: whoever may read there could have read the files before.
   await pullAuth
@@ -137,6 +142,7 @@ export async function buildDrivers(
     monitor,
     network,
     security,
+    hooks,
     storage,
     registry,
     namespacedAuth: pullAuth,

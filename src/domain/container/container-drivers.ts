@@ -3,6 +3,7 @@ import type { ImageContent, ImageInUse } from "#domain/image/image.ts";
 import type { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
+import type { Hooks } from "#drivers/hooks/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
 import type { Processes } from "#drivers/processes/index.ts";
@@ -10,7 +11,6 @@ import type { Bundles, ContainerLogs, RootfsAccess } from "#drivers/rootfs/index
 import type { Security } from "#drivers/security/index.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import type { Logger } from "#observability/logger.ts";
-import type { OciHooks } from "#spec/oci-runtime.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { Container } from "./container.ts";
 import type { DeclaredVolumesMode } from "./image-volumes.ts";
@@ -38,8 +38,6 @@ export interface ContainerSettings {
   specPolicy(handler: string): Promise<SpecPolicy>;
   /** True for runtimes whose processes are not those of the host (gVisor, virtual machines). */
   isSandboxed(handler: string): boolean;
-  /** OCI hooks that the node's configuration adds. */
-  hooks: OciHooks | undefined;
 }
 
 /** The part of the image domain that containers need. */
@@ -69,6 +67,7 @@ export interface ContainerDrivers {
   processes: Processes;
   cgroups: Cgroups;
   security: Security;
+  hooks: Hooks;
   rootfs: RootfsAccess;
   bundles: Bundles;
   logs: ContainerLogs;

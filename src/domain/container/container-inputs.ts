@@ -11,6 +11,7 @@ import { fullName } from "./full-name.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
 import { declaredVolumeMounts, mountImageVolume, type VolumeImages } from "./image-volumes.ts";
+import { nodeHooks } from "./node-hooks.ts";
 import type { FoundMount } from "./oci-spec/volume-mount.ts";
 import type { ContainerRequest, MountRequest } from "./request.ts";
 
@@ -29,7 +30,7 @@ export async function containerInputs(
   // Processes of this type may use all files as they are: volumes that they get are not changed under everybody else.
   const relabels = request.linux.securityContext.selinux?.type !== "spc_t";
   const label = relabels ? filesLabel(drivers, sandbox, request) : "";
-  const [policy, volumes, devices, hostDevices, seccompText, cdi] = await settleAll([
+  const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     settleAll(
       request.mounts.map((mount, index) => {
@@ -45,6 +46,7 @@ export async function containerInputs(
     privileged ? security.hostDevices() : [],
     seccomp.type === "localhost" ? security.readSeccompProfile(seccomp.localhostRef) : undefined,
     cdiNames.length > 0 ? security.cdi.resolve(cdiNames) : undefined,
+    nodeHooks(drivers, sandbox, request, image),
   ]);
   if (apparmor.type === "localhost") await checkApparmor(drivers, apparmor.localhostRef);
   return {
@@ -69,7 +71,7 @@ export async function containerInputs(
       seccompText,
       targetPidPath: targetPidPath(drivers, namespaceOptions),
       cdi,
-      hooks: drivers.settings.hooks,
+      hooks,
       blockIo: undefined,
       rdtClosId: undefined,
     },
