@@ -165,7 +165,8 @@ describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods(
     const { items } = await daemon.client.call(listPodSandbox, {});
     for (const { id } of items) await removePod(daemon, id);
     const { podSandboxId } = await daemon.client.call(runPodSandbox, { config });
-    const again = containerConfig(suite.busybox, "main", ["echo", "again"]);
+    // The old log is the kubelet's and stays.
+    const again = containerConfig(suite.busybox, "main", ["echo", "again"], { logPath: "main/1.log" });
     assert.equal((await runToEnd(daemon, { id: podSandboxId, config }, again)).stdout, "again\n");
   }
 });
