@@ -14,6 +14,8 @@ import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import { mountedVolumes } from "#drivers/image-volumes/mounted-volumes.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
+import { checkpointFiles } from "#drivers/checkpoints/checkpoint-files.ts";
+import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { Namespaces } from "#drivers/namespaces/index.ts";
 import { pinnedNamespaces } from "#drivers/namespaces/pinned-namespaces.ts";
@@ -65,6 +67,7 @@ export interface Drivers {
   namespacedAuth: NamespacedAuth;
   signaturePolicies: SignaturePolicies;
   imageVolumes: ImageVolumes;
+  checkpoints: CheckpointFiles;
   bundles: Bundles;
   streams: Streams;
   sandboxRecords: Records<Sandbox>;
@@ -90,12 +93,11 @@ export async function buildDrivers(
   const [monitor, network, security, storage, registry, cgroups] = await Promise.all([
     createConmon(
       {
-        path: handlers.monitorPath,
+        program: handlers.monitorOf,
         exitsDirectory: paths.exits,
         attachDirectory: paths.attachSockets,
-        env: handlers.env,
         logSizeMaxBytes: runtime.logSizeMaxBytes > 0 ? runtime.logSizeMaxBytes : undefined,
-        noSyncLog: handlers.settings(handlers.runtimes.defaultHandler).noSyncLog,
+        logToJournald: runtime.logToJournald,
       },
       logger,
     ),
@@ -153,6 +155,7 @@ export async function buildDrivers(
       registriesDirectory: "/etc/containers/registries.d",
     }),
     imageVolumes: mountedVolumes(paths.imageVolumes),
+    checkpoints: checkpointFiles(paths.checkpoints, handlers.monitorOf(handlers.runtimes.defaultHandler).env["PATH"]),
     cgroups,
     processes: hostProcesses(thread),
     namespaces: pinnedNamespaces(paths.namespaces, thread),

@@ -2,7 +2,8 @@ import { resolveRuntimeHandlers } from "#config/index.ts";
 import type { Config, RuntimeHandler } from "#config/index.ts";
 import type { HandlerFeatures } from "#domain/runtime.ts";
 import { commandLineRuntime } from "#drivers/oci-runtime/command-line-runtime.ts";
-import { configuredRuntimes } from "#drivers/oci-runtime/configured-runtimes.ts";
+import type { ConmonProgram } from "#drivers/monitor/conmon-arguments.ts";
+import { configuredHandler, configuredRuntimes, platformHandler } from "#drivers/oci-runtime/configured-runtimes.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { findProgram } from "#kernel/program-path.ts";
@@ -13,9 +14,8 @@ export interface Handlers {
   runtimes: OciRuntimes;
   /** Settings of a handler by its own name, never "". */
   settings(handler: string): RuntimeHandler;
-  /** conmon of the default handler, absolute. */
-  monitorPath: string;
-  env: Readonly<Record<string, string>>;
+  /** conmon as the handler wants it. */
+  monitorOf: (handler: string) => ConmonProgram;
   /** What the runtimes can do, the default handler first and under the name "". */
   features: readonly HandlerFeatures[];
 }
@@ -31,35 +31,61 @@ const builtInDefault = "crun";
 export async function findHandlers(config: Config, logger: Logger): Promise<Handlers> {
   const handlers = [...resolveRuntimeHandlers(config)].filter(([name]) => name !== "").map(([, handler]) => handler);
   const missing = new Map<string, string>();
-  const found = handlers.flatMap((handler) => {
-    const path = findProgram(handler.runtimePath, searchPath(handler));
-    if (path !== undefined) return [{ handler, path }];
-    missing.set(handler.name, `${handler.runtimePath} is not installed`);
-    return [];
-  });
-  const usable = new Map(found.map(({ handler }) => [handler.name, handler]));
+  const usable = new Map<string, LocatedHandler>();
+  for (const handler of handlers) {
+    const located = locate(handler);
+    if (typeof located === "string") missing.set(handler.name, located);
+    else usable.set(handler.name, located);
+  }
   const defaultHandler = chooseDefault(config, usable, missing, logger);
   for (const [name, why] of missing) logger.warn("a runtime handler cannot be used", { handler: name, why });
   const runtimes = configuredRuntimes(
-    found.map(({ handler, path }) =>
-      commandLineRuntime({
-        handler: handler.name,
-        path,
-        root: handler.runtimeRoot,
-        systemdCgroup: config.runtime.cgroupManager === "systemd",
-        env: environment(handler),
-      }),
+    [...usable.values()].flatMap(({ handler, runtimes: programs }) =>
+      [...programs].map(([name, path]) =>
+        commandLineRuntime({
+          handler: name,
+          path,
+          root: handler.runtimeRoot,
+          systemdCgroup: config.runtime.cgroupManager === "systemd",
+          env: environment(handler),
+        }),
+      ),
     ),
-    defaultHandler.name,
+    defaultHandler.handler.name,
     missing,
   );
+  const of = (name: string): LocatedHandler => usable.get(configuredHandler(name)) ?? defaultHandler;
   return {
     runtimes,
     features: await Promise.all(["", ...runtimes.handlers].map((name) => featuresOf(runtimes, name, logger))),
-    settings: (name) => usable.get(name) ?? defaultHandler,
-    monitorPath: findMonitor(defaultHandler),
-    env: environment(defaultHandler),
+    settings: (name) => of(name).handler,
+    monitorOf: (name) => of(name).monitor,
   };
+}
+
+/** A handler whose programs are there. */
+interface LocatedHandler {
+  handler: RuntimeHandler;
+  /** Paths of OCI runtimes: under the handler's name, and under those for platforms. */
+  runtimes: ReadonlyMap<string, string>;
+  monitor: ConmonProgram;
+}
+
+/** The handler with its programs, or why it cannot be used. */
+function locate(handler: RuntimeHandler): LocatedHandler | string {
+  const { name, runtimeType, runtimePath, monitorPath, noSyncLog } = handler;
+  if (runtimeType === "vm" || runtimeType === "pod") return `berth does not run runtime_type = "${runtimeType}"`;
+  const wanted = new Map([[name, runtimePath]]);
+  for (const [platform, program] of handler.platformRuntimePaths) wanted.set(platformHandler(name, platform), program);
+  const runtimes = new Map<string, string>();
+  for (const [key, program] of wanted) {
+    const path = findProgram(program, searchPath(handler));
+    if (path === undefined) return `${program} is not installed`;
+    runtimes.set(key, path);
+  }
+  const monitor = findProgram(monitorPath, searchPath(handler));
+  if (monitor === undefined) return `its monitor ${monitorPath} is not installed`;
+  return { handler, runtimes, monitor: { path: monitor, env: environment(handler), noSyncLog } };
 }
 
 /** Kernels since 5.12 have what both features need; whether the runtime uses it, only it can say. */
@@ -80,10 +106,10 @@ async function featuresOf(runtimes: OciRuntimes, name: string, logger: Logger): 
 
 function chooseDefault(
   config: Config,
-  usable: ReadonlyMap<string, RuntimeHandler>,
+  usable: ReadonlyMap<string, LocatedHandler>,
   missing: ReadonlyMap<string, string>,
   logger: Logger,
-): RuntimeHandler {
+): LocatedHandler {
   const wanted = config.runtime.defaultRuntime;
   const handler = usable.get(wanted);
   if (handler !== undefined) return handler;
@@ -94,15 +120,6 @@ function chooseDefault(
   }
   logger.warn(`the default runtime is not installed, using ${fallbackHandler}`, { wanted, why });
   return fallback;
-}
-
-function findMonitor(handler: RuntimeHandler): string {
-  const path = findProgram(handler.monitorPath, searchPath(handler));
-  if (path !== undefined) return path;
-  throw new DomainError(
-    "failed-precondition",
-    `the monitor ${handler.monitorPath} is not installed (monitor_path of runtime handler ${handler.name})`,
-  );
 }
 
 function environment(handler: RuntimeHandler): Record<string, string> {

@@ -7,32 +7,29 @@ import { memoryFile } from "#kernel/memory-file.ts";
 import { identify } from "#kernel/process-identity.ts";
 import { pipe, run, spawn } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
+import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
 import { readSyncPipe } from "./sync-pipe.ts";
 import type { ExitRecord, Monitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
 
-export interface ConmonOptions {
-  path: string;
-  exitsDirectory: string;
-  attachDirectory: string;
-  env: Readonly<Record<string, string>>;
-  /** Bytes; undefined for no limit. */
-  logSizeMaxBytes: number | undefined;
-  noSyncLog: boolean;
+export interface ConmonOptions extends ConmonSettings {
+  /** The program that watches the containers of a runtime handler. */
+  program(this: void, handler: string): ConmonProgram;
 }
 
 /** conmon: one small C program per container, which outlives the daemon. */
 export async function createConmon(options: ConmonOptions, logger: Logger): Promise<Monitor> {
   await mkdir(options.exitsDirectory, { recursive: true, mode: 0o711 });
   await mkdir(options.attachDirectory, { recursive: true, mode: 0o711 });
-  const supported = await supportedFlags(options);
+  const helpTexts = new HelpTexts();
   const listeners = new Set<(id: string) => void>();
   const watcher = watchExits(options.exitsDirectory, listeners, logger);
   const recordOf = (id: string): string => path.join(options.exitsDirectory, id);
 
   return {
     async create(request) {
-      const argv = [options.path, ...conmonArguments(options, supported, request)];
-      return startConmon(argv, options, request);
+      const program = options.program(request.runtime.handler);
+      const argv = conmonArguments(program, options, await helpTexts.of(program), request);
+      return startConmon(argv, program, request);
     },
 
     async reopenLog(_id, bundle, logPath) {
@@ -78,41 +75,24 @@ function watchExits(directory: string, listeners: ReadonlySet<(id: string) => vo
   return watcher;
 }
 
-/** conmon differs between distributions: what it is asked for, it has to know. */
-async function supportedFlags(options: ConmonOptions): Promise<string> {
-  const { stdout } = await run([options.path, "--help"], { env: options.env, timeoutMs: 10_000 });
-  return stdout.toString();
-}
+/** What each program's `--help` says, asked once. */
+class HelpTexts {
+  readonly #texts = new Map<string, Promise<string>>();
 
-function conmonArguments(options: ConmonOptions, supported: string, request: MonitoredCreate): string[] {
-  const flag = (condition: boolean, word: string): string[] => (condition ? [word] : []);
-  return [
-    `--cid=${request.id}`,
-    `--cuuid=${request.id}`,
-    `--name=${request.name}`,
-    `--bundle=${request.bundle}`,
-    `--persist-dir=${request.bundle}`,
-    `--container-pidfile=${path.join(request.bundle, "pidfile")}`,
-    `--conmon-pidfile=${path.join(request.bundle, "conmon-pidfile")}`,
-    `--exit-dir=${options.exitsDirectory}`,
-    `--socket-dir-path=${options.attachDirectory}`,
-    `--log-path=${request.logPath === "" ? "none:" : `k8s-file:${request.logPath}`}`,
-    "--log-level=error",
-    `--runtime=${request.runtime.path}`,
-    ...request.runtime.globalArgs.map((argument) => `--runtime-arg=${argument}`),
-    ...flag(options.logSizeMaxBytes !== undefined, `--log-size-max=${options.logSizeMaxBytes}`),
-    ...flag(request.systemdCgroup, "--systemd-cgroup"),
-    ...flag(request.terminal, "--terminal"),
-    ...flag(request.stdin, "--stdin"),
-    ...flag(request.stdin && !request.stdinOnce, "--leave-stdin-open"),
-    ...flag(request.noPivot, "--no-pivot"),
-    ...flag(options.noSyncLog && supported.includes("--no-sync-log"), "--no-sync-log"),
-  ];
+  of({ path: program, env }: ConmonProgram): Promise<string> {
+    const known = this.#texts.get(program);
+    if (known !== undefined) return known;
+    const asked = run([program, "--help"], { env, timeoutMs: 10_000 }).then(({ stdout }) => stdout.toString());
+    this.#texts.set(program, asked);
+    // A machine under load may answer the next time.
+    asked.catch(() => this.#texts.delete(program));
+    return asked;
+  }
 }
 
 async function startConmon(
   argv: readonly string[],
-  options: ConmonOptions,
+  program: ConmonProgram,
   request: MonitoredCreate,
 ): Promise<Monitored> {
   using descriptors = new DisposableStack();
@@ -125,7 +105,7 @@ async function startConmon(
   const answer = readSyncPipe(sync.readFd, request.timeoutMs);
   try {
     const child = spawn(argv, {
-      env: { ...options.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+      env: { ...program.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
       cwd: request.bundle,
       fds: { 2: stderr.fd, 3: sync.writeFd, 4: start.readFd },
     });
@@ -136,13 +116,13 @@ async function startConmon(
     writeSync(start.writeFd, "\0");
     closeStartWrite();
     const reply = await answer;
-    if (reply.pid <= 0) throw createError(options, request, reply.message, stderr.read(1 << 14).toString());
+    if (reply.pid <= 0) throw createError(program, request, reply.message, stderr.read(1 << 14).toString());
     const monitor = await monitorProcess(request.bundle);
     return { container: identify(reply.pid) ?? { pid: reply.pid, startTime: "" }, monitor };
   } catch (error) {
     closeSyncWrite();
     if (error instanceof DomainError) throw error;
-    throw new DomainError("internal", `container ${request.id}: monitor ${options.path} failed: ${messageOf(error)}`, {
+    throw new DomainError("internal", `container ${request.id}: monitor ${program.path} failed: ${messageOf(error)}`, {
       cause: error,
       facts: { argv },
     });
@@ -160,15 +140,15 @@ function closeOnce(fd: number, stack: DisposableStack): () => void {
   return close;
 }
 
-function createError(options: ConmonOptions, request: MonitoredCreate, message: string, stderr: string): DomainError {
+function createError(program: ConmonProgram, request: MonitoredCreate, message: string, stderr: string): DomainError {
   const words = message.trim() === "" ? stderr.trim() : message.trim();
   const noSuchCommand =
     /executable file not found|no such file or directory|permission denied|not a directory/i.test(words) &&
     /exec/i.test(words);
   return new DomainError(
     noSuchCommand ? "invalid-argument" : "internal",
-    `container ${request.id}: ${request.runtime.path} create (by ${options.path}) failed: ${words || "it said nothing"}`,
-    { facts: { runtime: request.runtime.path, monitor: options.path, stderr: stderr.trim() } },
+    `container ${request.id}: ${request.runtime.path} ${request.restoreFrom === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
+    { facts: { runtime: request.runtime.path, monitor: program.path, stderr: stderr.trim() } },
   );
 }
 

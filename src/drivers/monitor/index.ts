@@ -10,7 +10,7 @@ export interface MonitoredCreate {
   name: string;
   /** Directory of config.json; the monitor keeps its files there too. */
   bundle: string;
-  runtime: { path: string; globalArgs: readonly string[] };
+  runtime: { handler: string; path: string; globalArgs: readonly string[] };
   /** Absolute; empty keeps no log. */
   logPath: string;
   terminal: boolean;
@@ -20,6 +20,8 @@ export interface MonitoredCreate {
   noPivot: boolean;
   /** Puts the monitor, which has not forked yet, into its cgroup. */
   placeMonitor(pid: number): Promise<void>;
+  /** Directory of criu's images: the container is restored from them, and runs afterwards, instead of being created. */
+  restoreFrom?: string;
   timeoutMs: number;
 }
 
@@ -40,7 +42,7 @@ export interface ExitRecord {
 /** Watches containers: holds their stdio, writes their log, records how they ended (conmon's contract). */
 export interface Monitor {
   /**
-   * Starts a monitor, which calls `runtime create`. On failure nothing runs and the runtime knows no such container.
+   * Starts a monitor, which calls `runtime create`, or `restore`. On failure nothing runs and the runtime knows no such container.
    * @throws DomainError internal|invalid-argument with the runtime's last words
    */
   create(request: MonitoredCreate): Promise<Monitored>;

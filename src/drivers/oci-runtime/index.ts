@@ -94,6 +94,8 @@ export interface OciRuntime {
 export interface OciRuntimes {
   readonly defaultHandler: string;
   readonly handlers: readonly string[];
+  /** As `get`; where the handler has a program of its own for the platform, that one. Its `handler` then ends in `@os/architecture`. */
+  forPlatform(handler: string, platform: { os?: string; architecture?: string }): OciRuntime;
   /** The runtime of a handler; the default one for "". @throws DomainError invalid-argument naming what there is */
   get(handler: string): OciRuntime;
 }

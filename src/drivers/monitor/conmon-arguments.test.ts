@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
+import type { MonitoredCreate } from "./index.ts";
+
+const program: ConmonProgram = { path: "/usr/bin/conmon", env: {}, noSyncLog: false };
+const settings: ConmonSettings = {
+  exitsDirectory: "/run/exits",
+  attachDirectory: "/run/attach",
+  logSizeMaxBytes: undefined,
+  logToJournald: false,
+};
+const request: MonitoredCreate = {
+  id: "c1",
+  name: "app",
+  bundle: "/run/bundle",
+  runtime: { handler: "runc", path: "/usr/bin/runc", globalArgs: ["--root=/run/runc"] },
+  logPath: "/var/log/app.log",
+  terminal: false,
+  stdin: false,
+  stdinOnce: false,
+  systemdCgroup: false,
+  noPivot: false,
+  placeMonitor: () => Promise.resolve(),
+  timeoutMs: 1000,
+};
+
+function argumentsFor(changes: {
+  program?: Partial<ConmonProgram>;
+  settings?: Partial<ConmonSettings>;
+  request?: Partial<MonitoredCreate>;
+  supported?: string;
+}): string[] {
+  return conmonArguments(
+    { ...program, ...changes.program },
+    { ...settings, ...changes.settings },
+    changes.supported ?? "",
+    { ...request, ...changes.request },
+  );
+}
+
+describe("the command line of conmon", () => {
+  it("names the program, the runtime with its own arguments, and every file", () => {
+    const argv = argumentsFor({});
+    assert.equal(argv[0], "/usr/bin/conmon");
+    for (const word of [
+      "--runtime=/usr/bin/runc",
+      "--runtime-arg=--root=/run/runc",
+      "--bundle=/run/bundle",
+      "--container-pidfile=/run/bundle/pidfile",
+      "--log-path=k8s-file:/var/log/app.log",
+      "--exit-dir=/run/exits",
+    ])
+      assert.ok(argv.includes(word), word);
+  });
+
+  it("writes to the journal too where that is wanted, unless there is no log", () => {
+    const paths = (argv: string[]) => argv.filter((word) => word.startsWith("--log-path="));
+    const logToJournald = { settings: { logToJournald: true } };
+    assert.deepEqual(paths(argumentsFor(logToJournald)), [
+      "--log-path=k8s-file:/var/log/app.log",
+      "--log-path=journald:",
+    ]);
+    assert.deepEqual(paths(argumentsFor({ ...logToJournald, request: { logPath: "" } })), ["--log-path=none:"]);
+  });
+
+  it("leaves stdin open for the next client unless it is for one", () => {
+    assert.ok(argumentsFor({ request: { stdin: true } }).includes("--leave-stdin-open"));
+    assert.ok(!argumentsFor({ request: { stdin: true, stdinOnce: true } }).includes("--leave-stdin-open"));
+  });
+
+  it("leaves out the sync of logs only where conmon knows how", () => {
+    const wanted = { program: { noSyncLog: true } };
+    assert.ok(argumentsFor({ ...wanted, supported: "--no-sync-log  Do not sync" }).includes("--no-sync-log"));
+    assert.ok(!argumentsFor(wanted).includes("--no-sync-log"));
+  });
+});

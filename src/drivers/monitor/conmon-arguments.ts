@@ -1,0 +1,54 @@
+import path from "node:path";
+import type { MonitoredCreate } from "./index.ts";
+
+/** conmon as one runtime handler has it. */
+export interface ConmonProgram {
+  /** Absolute. */
+  path: string;
+  env: Readonly<Record<string, string>>;
+  noSyncLog: boolean;
+}
+
+export interface ConmonSettings {
+  exitsDirectory: string;
+  attachDirectory: string;
+  /** Bytes; undefined for no limit. */
+  logSizeMaxBytes: number | undefined;
+  /** Writes logs to systemd's journal too. */
+  logToJournald: boolean;
+}
+
+/** The command line of conmon for a container. `supported` is what `conmon --help` says, which differs between distributions. */
+export function conmonArguments(
+  program: ConmonProgram,
+  settings: ConmonSettings,
+  supported: string,
+  request: MonitoredCreate,
+): string[] {
+  const flag = (condition: boolean, word: string): string[] => (condition ? [word] : []);
+  return [
+    program.path,
+    `--cid=${request.id}`,
+    `--cuuid=${request.id}`,
+    `--name=${request.name}`,
+    `--bundle=${request.bundle}`,
+    `--persist-dir=${request.bundle}`,
+    `--container-pidfile=${path.join(request.bundle, "pidfile")}`,
+    `--conmon-pidfile=${path.join(request.bundle, "conmon-pidfile")}`,
+    `--exit-dir=${settings.exitsDirectory}`,
+    `--socket-dir-path=${settings.attachDirectory}`,
+    `--log-path=${request.logPath === "" ? "none:" : `k8s-file:${request.logPath}`}`,
+    ...flag(settings.logToJournald && request.logPath !== "", "--log-path=journald:"),
+    "--log-level=error",
+    `--runtime=${request.runtime.path}`,
+    ...request.runtime.globalArgs.map((argument) => `--runtime-arg=${argument}`),
+    ...flag(settings.logSizeMaxBytes !== undefined, `--log-size-max=${settings.logSizeMaxBytes}`),
+    ...flag(request.systemdCgroup, "--systemd-cgroup"),
+    ...flag(request.terminal, "--terminal"),
+    ...flag(request.stdin, "--stdin"),
+    ...flag(request.stdin && !request.stdinOnce, "--leave-stdin-open"),
+    ...flag(request.noPivot, "--no-pivot"),
+    ...(request.restoreFrom === undefined ? [] : [`--restore=${request.restoreFrom}`, "--runtime-opt=--file-locks"]),
+    ...flag(program.noSyncLog && supported.includes("--no-sync-log"), "--no-sync-log"),
+  ];
+}
