@@ -19,8 +19,9 @@ export async function portForward(
   signal: AbortSignal,
 ): Promise<void> {
   const socket = await connect(carriers, ask, sandboxId, port, signal);
-  // What the client gives up must not look complete to the server.
+  // What the client gives up must not look complete to the server; `pipeline` would end it in good order.
   const reset = (): void => void socket.resetAndDestroy();
+  stream.on("error", reset);
   signal.addEventListener("abort", reset);
   if (signal.aborted) reset();
   try {

@@ -14,7 +14,7 @@ export interface Questions {
   execEnded: { payload: { session: number }; answer: number };
   killExec: { payload: { session: number }; answer: undefined };
   attach: { payload: { containerId: string }; answer: AttachTarget };
-  /** Answered when the container has ended; never, after `detach`. */
+  /** Answered when the container has ended, or after `detach`. */
   containerEnded: { payload: { session: number }; answer: undefined };
   detach: { payload: { session: number }; answer: undefined };
   resize: { payload: { containerId: string; size: TerminalSize }; answer: undefined };

@@ -18,6 +18,12 @@ export interface AttachTarget {
   readonly stdinOnce: boolean;
 }
 
+interface Attached {
+  readonly watch: ProcessWatch;
+  /** Settles when the container has ended or the session is over. */
+  readonly over: PromiseWithResolvers<void>;
+}
+
 interface RunningExec {
   readonly exec: ExecSession;
   /** The ends belong to whoever carries the bytes. */
@@ -32,7 +38,7 @@ export class StreamSessions {
   readonly #drivers: PodDrivers;
   readonly #streams: Streams;
   readonly #execs = new Map<number, RunningExec>();
-  readonly #attached = new Map<number, ProcessWatch>();
+  readonly #attached = new Map<number, Attached>();
   #next = 1;
 
   constructor(drivers: PodDrivers, streams: Streams) {
@@ -80,18 +86,23 @@ export class StreamSessions {
     }
     const { monitor, processes } = this.#drivers.container;
     const session = this.#next++;
-    this.#attached.set(session, processes.watch(container.process));
+    const watch = processes.watch(container.process);
+    const over = Promise.withResolvers<void>();
+    void watch.exited.then(over.resolve);
+    this.#attached.set(session, { watch, over });
     const { tty, stdin, stdinOnce } = container.request;
     return { session, socketPath: monitor.attachSocket(container.id), tty, stdin, stdinOnce };
   }
 
-  /** Resolves when the container's first process has ended; stays pending once `detach` was called. */
+  /** Resolves when the container's first process has ended, or when `detach` is called. */
   async containerEnded(session: number): Promise<void> {
-    await this.#attached.get(session)?.exited;
+    await this.#attached.get(session)?.over.promise;
   }
 
   detach(session: number): void {
-    this.#attached.get(session)?.close();
+    const attached = this.#attached.get(session);
+    attached?.watch.close();
+    attached?.over.resolve();
     this.#attached.delete(session);
   }
 
