@@ -6,6 +6,8 @@ import type { ContainerDrivers } from "./container-drivers.ts";
 import { isLive, withState } from "./container.ts";
 import type { Container, ContainerExit } from "./container.ts";
 
+/** Code of a process that SIGKILL has ended. */
+const killedExitCode = 137;
 /** Code of a container whose end nobody saw, as CRI-O reports it. */
 const unknownExitCode = 255;
 
@@ -114,13 +116,13 @@ export class ContainerExits {
   async #recordOf(container: Container): Promise<(ExitRecord & { message?: string }) | undefined> {
     const { monitor, processes, bundles, cgroups } = this.#drivers;
     const bundle = bundles.path(container.id);
-    const killedByKernel = (await cgroups.oomKills(container.cgroupsPath)) > 0;
+    const oomKills = await cgroups.oomKills(container.cgroupsPath);
     const read = async (): Promise<ExitRecord | undefined> => {
       const record = await monitor.exitRecord(container.id, bundle);
-      // On cgroup v1 the monitor may see the exit before the event of the OOM killer.
-      return record === undefined
-        ? undefined
-        : { ...record, oomKilled: record.oomKilled || (killedByKernel && record.exitCode === 137) };
+      if (record === undefined || record.oomKilled || record.exitCode !== killedExitCode) return record;
+      // The monitor may see the exit before the event of the OOM killer, or find the cgroup gone that would have told it.
+      const counted = oomKills ?? (cgroups.oomKillLogged(container.cgroupsPath) ? 1 : 0);
+      return { ...record, oomKilled: counted > 0 };
     };
     const record = await read();
     if (record !== undefined) return record;
@@ -133,7 +135,7 @@ export class ContainerExits {
     return {
       exitCode,
       finishedAtNs: nowNs(),
-      oomKilled: killedByKernel,
+      oomKilled: (oomKills ?? 0) > 0,
       message: "the monitor of the container ended before it could record the exit",
     };
   }

@@ -1,10 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { kernelLogTail } from "#kernel/kernel-log.ts";
 import { isMissing, killGroup, makeGroups, readOrEmpty, removeEmptyTree, removeIfEmpty } from "./group-files.ts";
 import { readLimited, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
+import { tellsOomKill } from "./oom-log.ts";
 
 export interface CgroupfsOptions {
   /** `pod` puts monitors beside their containers; "" leaves them in the daemon's group. */
@@ -76,6 +78,8 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       return countOomKills(await readOrEmpty(file));
     },
 
+    oomKillLogged: (cgroupsPath) => tellsOomKill(kernelLogTail(), cgroupsPath),
+
     async killAll(cgroupsPath) {
       const directory =
         groupDirectory(hierarchy, "pids", cgroupsPath) ?? groupDirectory(hierarchy, "memory", cgroupsPath);
@@ -86,6 +90,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
   };
 }
 
-function countOomKills(text: string): number {
+function countOomKills(text: string): number | undefined {
+  if (text === "") return undefined;
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
 }

@@ -34,8 +34,13 @@ export interface Cgroups {
   placeMonitor(parent: string, containerId: string, pid: number): Promise<void>;
   /** Removes the monitor's group. Idempotent. */
   removeMonitorGroup(parent: string, containerId: string): Promise<void>;
-  /** How many processes of the container the kernel's OOM killer has killed; 0 when unknown or gone. */
-  oomKills(cgroupsPath: string): Promise<number>;
+  /** How many processes of the container the kernel's OOM killer has killed; undefined when its group is gone. */
+  oomKills(cgroupsPath: string): Promise<number | undefined>;
+  /**
+   * True when the kernel's log tells of such a kill. For a group that is gone, as those of systemd are a moment after their last process,
+   * which may be sooner than anybody could read them. Blocks for a millisecond or two.
+   */
+  oomKillLogged(cgroupsPath: string): boolean;
   /** Kills every process left in the group. */
   killAll(cgroupsPath: string): Promise<void>;
   close(): void;

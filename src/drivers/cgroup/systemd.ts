@@ -85,6 +85,7 @@ export function systemdCgroups(
     // A scope is gone with its last process.
     removeMonitorGroup: () => Promise.resolve(),
     oomKills: (cgroupsPath) => files.oomKills(groupPath(cgroupsPath)),
+    oomKillLogged: (cgroupsPath) => files.oomKillLogged(groupPath(cgroupsPath)),
     killAll: (cgroupsPath) => files.killAll(groupPath(cgroupsPath)),
 
     close() {
