@@ -42,6 +42,8 @@ export interface Paths {
   readonly cniCache: string;
   /** Mounts of image volumes. */
   readonly imageVolumes: string;
+  /** Checkpoints that are being made, and those that containers are to be restored from: criu's images of their memory. */
+  readonly checkpoints: string;
   /** Logs of pods for which the kubelet names no directory. */
   readonly podLogs: string;
 
@@ -81,6 +83,7 @@ export function pathsOf(config: Config): Paths {
     namespaces,
     cniCache: config.berth.cniCacheDir || inRoot("cni"),
     imageVolumes: inRunroot("image-volumes"),
+    checkpoints: inRoot("checkpoints"),
     podLogs: config.crio.logDir,
     sandboxRecord: (id) => inRoot("sandboxes", `${id}.json`),
     containerRecord: (id) => inRoot("containers", `${id}.json`),

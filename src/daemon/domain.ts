@@ -6,6 +6,7 @@ import { ContainerStore } from "#domain/container/container-store.ts";
 import { infraRunner } from "#domain/container/infra.ts";
 import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
+import { CheckpointService } from "#domain/pod/checkpoint-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
 import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { createEvents } from "#domain/pod/events/container-event-bus.ts";
@@ -124,6 +125,7 @@ export function buildDomain(
       sandboxes: new PodService(pod, infra),
       containers: new ContainerService(pod),
       images,
+      checkpoints: new CheckpointService(pod),
       node: buildNode(config, drivers, logger),
       stats,
       events,
@@ -206,6 +208,7 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
     pauseImage: image.pauseImage,
     pauseCommand: image.pauseCommand === "" ? [] : image.pauseCommand.split(/\s+/),
     declaredVolumes: image.imageVolumes,
+    criuEnabled: runtime.enableCriuSupport,
     infraCpuset: runtime.infraCtrCpuset,
     dropInfra: runtime.dropInfraCtr,
     specPolicy: specPolicies(config, paths, handlers, drivers.security),

@@ -128,8 +128,7 @@ export const daemonFields = {
   }),
   enableCriuSupport: boolean("enable_criu_support", {
     default: true,
-    status: "accepted",
-    description: "Allows checkpoints, which need criu in PATH.",
+    description: "Allows checkpoints and containers that are restored from them, which need criu in PATH.",
   }),
   enablePodEvents: boolean("enable_pod_events", {
     default: false,

@@ -1,7 +1,8 @@
 import type { NamedImage } from "#domain/image/allow-use.ts";
-import type { ImageContent, ImageInUse } from "#domain/image/image.ts";
+import type { Image, ImageContent, ImageInUse } from "#domain/image/image.ts";
 import type { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
+import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import type { Hooks } from "#drivers/hooks/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
@@ -38,10 +39,14 @@ export interface ContainerSettings {
   specPolicy(handler: string): Promise<SpecPolicy>;
   /** True for runtimes whose processes are not those of the host (gVisor, virtual machines). */
   isSandboxed(handler: string): boolean;
+  /** `enable_criu_support`. */
+  criuEnabled: boolean;
 }
 
 /** The part of the image domain that containers need. */
 export interface ImagesInUse {
+  /** Undefined when it is not on this node. */
+  find(name: string): Image | undefined;
   /** @throws DomainError not-found naming the image */
   use(name: string): ImageInUse;
   /** As `use`, pulling it when it is missing. */
@@ -62,6 +67,7 @@ export interface ContainerDrivers {
   images: ImagesInUse;
   storage: Storage;
   imageVolumes: ImageVolumes;
+  checkpoints: CheckpointFiles;
   runtimes: OciRuntimes;
   monitor: Monitor;
   processes: Processes;

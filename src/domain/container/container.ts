@@ -45,7 +45,7 @@ export interface Container {
   readonly id: ContainerId;
   readonly sandboxId: SandboxId;
   readonly request: ContainerRequest;
-  /** OCI runtime handler that runs it, never empty. */
+  /** OCI runtime handler that runs it, never empty; with `@os/architecture` where it has a program for the image's platform. */
   readonly runtimeHandler: string;
   readonly createdAtNs: string;
   readonly bootId: string;
@@ -69,6 +69,17 @@ export interface Container {
   readonly process?: ProcessRef;
   readonly monitor?: ProcessRef;
   readonly privileged: boolean;
+  /** Set when it was made from a checkpoint. */
+  readonly restore?: ContainerRestore;
+  /** When a checkpoint of it was last made. */
+  readonly checkpointedAtNs?: string;
+}
+
+/** The checkpoint that a container was made from. */
+export interface ContainerRestore {
+  /** Name of its kept parts; gone once the container was started, which is when its processes are restored. */
+  parts?: string;
+  checkpointedAtNs: string;
 }
 
 /** One attempt of one container of a pod is one container: a retry with the same name gets the same id. */
@@ -104,6 +115,11 @@ export function isRunning(container: Container): boolean {
 
 export function isPaused(container: Container): boolean {
   return container.state.kind === "running" && container.state.paused === true;
+}
+
+/** True for a container without a process, whose start will bring back those of a checkpoint. */
+export function awaitsRestore(container: Container): boolean {
+  return container.state.kind === "created" && container.restore?.parts !== undefined;
 }
 
 /** True when the container has processes or may soon have: created or running. */

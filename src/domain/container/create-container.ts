@@ -8,12 +8,15 @@ import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
 import { checkLabels, containerLabels } from "#domain/sandbox/kubernetes-labels.ts";
+import { prepareRestore } from "./checkpoint/restore-container.ts";
+import { takeCheckpoint } from "./checkpoint/take-checkpoint.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { containerInputs, inputsFromRootfs, filesLabel } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
 import { withState } from "./container.ts";
 import { makeDeclaredVolumes, volumeImageIds, volumeImages } from "./image-volumes.ts";
 import type { VolumeImages } from "./image-volumes.ts";
+import { monitoredCreate } from "./monitored-create.ts";
 import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
 import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -31,9 +34,10 @@ export async function createContainer(
   sandbox: Sandbox,
   asked: ContainerRequest,
 ): Promise<Container> {
-  const request = inPod(asked, sandbox);
-  const image = drivers.images.use(request.image.image);
   await using undo = new AsyncDisposableStack();
+  const checkpoint = await takeCheckpoint(drivers, sandbox, asked, undo);
+  const request = inPod(checkpoint?.request ?? asked, sandbox);
+  const image = drivers.images.use(request.image.image);
   const volumes = await allowedImages(drivers, sandbox, request);
   const draft = await drivers.store.put(describe(drivers, sandbox, request, image, volumes));
   undo.defer(() => drivers.store.delete(draft));
@@ -55,7 +59,10 @@ export async function createContainer(
   await provideUserFiles(drivers, draft.id, inputs, built);
   if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
 
-  const created = await runCreate(drivers, sandbox, draft, built, bundle, undo);
+  const created =
+    checkpoint === undefined
+      ? await runCreate(drivers, sandbox, draft, built, bundle, undo)
+      : await prepareRestore(drivers, draft, built, checkpoint);
   const container = await drivers.store.update(draft.id, () => ({
     ...created,
     mounts: mountsOf(inputs.container.volumes, volumes),
@@ -120,7 +127,7 @@ function describe(
     id,
     sandboxId: sandbox.id,
     request,
-    runtimeHandler: drivers.runtimes.get(sandbox.runtimeHandler).handler,
+    runtimeHandler: drivers.runtimes.forPlatform(sandbox.runtimeHandler, image.config).handler,
     createdAtNs: nowNs(),
     bootId: drivers.settings.bootId,
     state: { kind: "creating" },
@@ -173,26 +180,13 @@ async function runCreate(
   bundle: string,
   undo: AsyncDisposableStack,
 ): Promise<Container> {
-  const runtime = drivers.runtimes.get(sandbox.runtimeHandler);
-  const { request, id } = draft;
+  const runtime = drivers.runtimes.get(draft.runtimeHandler);
+  const { id } = draft;
   await drivers.bundles.create(id, { "config.json": encodeOci(built.spec) });
   undo.defer(() => drivers.cgroups.removeMonitorGroup(sandbox.cgroupParent, id));
   undo.defer(() => drivers.monitor.forget(id));
   undo.defer(() => runtime.delete(id, { force: true }));
-  const { container, monitor } = await drivers.monitor.create({
-    id,
-    name: request.metadata.name,
-    bundle,
-    runtime,
-    logPath: draft.logPath,
-    terminal: request.tty,
-    stdin: request.stdin,
-    stdinOnce: request.stdinOnce,
-    systemdCgroup: drivers.settings.systemdCgroup,
-    noPivot: drivers.settings.noPivot,
-    placeMonitor: (pid) => drivers.cgroups.placeMonitor(sandbox.cgroupParent, id, pid),
-    timeoutMs: drivers.settings.createTimeoutMs,
-  });
+  const { container, monitor } = await drivers.monitor.create(monitoredCreate(drivers, sandbox, draft, bundle));
   const { uid, gid, additionalGids } = built.user;
   const user = { uid, gid, supplementalGroups: additionalGids };
   return { ...withState(draft, { kind: "created" }), process: container, monitor, user };

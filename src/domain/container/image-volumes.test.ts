@@ -65,6 +65,7 @@ describe("the images of a container's volumes", () => {
   const sandbox = { request: exampleSandboxRequest() };
   const images = (changes: Partial<ContainerDrivers["images"]>) => ({
     images: {
+      find: () => undefined,
       use: () => assert.fail("not needed"),
       ensure: () => assert.fail("not needed"),
       content: () => model,

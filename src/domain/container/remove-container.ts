@@ -45,6 +45,7 @@ async function releaseContainer(drivers: ContainerDrivers, container: Container)
     drivers.imageVolumes.remove(container.id),
     drivers.bundles.remove(container.id),
     drivers.monitor.forget(container.id),
+    container.restore?.parts === undefined ? undefined : drivers.checkpoints.restores.discard(container.restore.parts),
   ]);
   await drivers.store.delete(container);
 }

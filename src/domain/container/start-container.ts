@@ -1,8 +1,9 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { nowNs } from "#lib/clock.ts";
+import { restoreContainer } from "./checkpoint/restore-container.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { ContainerExits } from "./container-exits.ts";
-import { withState } from "./container.ts";
+import { isLive, withState } from "./container.ts";
 import type { Container } from "./container.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function startContainer(
   exits: ContainerExits,
   container: Container,
 ): Promise<void> {
-  const { store, runtimes, sandboxes } = drivers;
+  const { store, sandboxes } = drivers;
   if (container.state.kind !== "created") {
     throw new DomainError(
       "failed-precondition",
@@ -30,18 +31,45 @@ export async function startContainer(
   const startedAtNs = nowNs();
   store.adopt({ ...container, state: { kind: "created", startingAtNs: startedAtNs } });
   exits.watch(container);
+  let started: Partial<Container>;
   try {
-    await runtimes.get(container.runtimeHandler).start(container.id);
+    started = await startProcesses(drivers, container);
   } catch (error) {
     await recordStartError(drivers, container, error);
     throw error;
   }
   // A short-lived process may have ended, and its end been recorded, before the runtime's `start` returned.
-  const started = await store.update(container.id, (current) =>
-    current.state.kind === "created" ? withState(current, { kind: "running", startedAtNs }) : undefined,
+  const now = await store.update(container.id, (current) =>
+    current.state.kind === "created"
+      ? { ...withState(current, { kind: "running", startedAtNs }), ...started }
+      : undefined,
   );
+  await forgetCheckpoint(drivers, exits, container, now);
   drivers.logger.info("container is started", { container: container.id });
-  drivers.publish("started", started ?? container);
+  drivers.publish("started", now ?? container);
+}
+
+/** Gives what is known of a container only now. */
+async function startProcesses(drivers: ContainerDrivers, container: Container): Promise<Partial<Container>> {
+  const { restore } = container;
+  if (restore?.parts === undefined) {
+    await drivers.runtimes.get(container.runtimeHandler).start(container.id);
+    return {};
+  }
+  const { container: process, monitor } = await restoreContainer(drivers, container, restore.parts);
+  return { process, monitor, restore: { checkpointedAtNs: restore.checkpointedAtNs } };
+}
+
+/** What a restored container was made of is not needed any more, and now it has a process to watch. */
+async function forgetCheckpoint(
+  drivers: ContainerDrivers,
+  exits: ContainerExits,
+  { restore }: Container,
+  now: Container | undefined,
+): Promise<void> {
+  if (restore?.parts === undefined) return;
+  if (now !== undefined && isLive(now)) exits.watch(now);
+  await drivers.checkpoints.restores.discard(restore.parts);
 }
 
 async function recordStartError(drivers: ContainerDrivers, container: Container, error: unknown): Promise<void> {

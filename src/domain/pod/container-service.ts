@@ -109,6 +109,7 @@ export class ContainerService implements Containers {
       privileged: container.privileged,
       runtimeHandler: container.runtimeHandler,
       runtimeSpec: JSON.parse(spec) as unknown,
+      ...checkpointInfo(container),
     };
     return { info: JSON.stringify(info) };
   }
@@ -146,4 +147,13 @@ export class ContainerService implements Containers {
   get #index() {
     return this.#drivers.container.store.index;
   }
+}
+
+/** As CRI-O tells it: when the last checkpoint of the container, or the one it was made from, was taken. */
+function checkpointInfo({ restore, checkpointedAtNs }: Container): { checkpointedAt?: string; restored?: true } {
+  const atNs = checkpointedAtNs ?? restore?.checkpointedAtNs;
+  return {
+    ...(atNs === undefined ? {} : { checkpointedAt: new Date(Number(BigInt(atNs) / 1_000_000n)).toISOString() }),
+    ...(restore === undefined ? {} : { restored: true }),
+  };
 }

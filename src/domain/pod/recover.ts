@@ -1,5 +1,5 @@
 import type { CorruptRecord, Records } from "#drivers/records/index.ts";
-import { isLive, withState } from "#domain/container/container.ts";
+import { awaitsRestore, isLive, withState } from "#domain/container/container.ts";
 import type { Container } from "#domain/container/container.ts";
 import { discardContainer } from "#domain/container/remove-container.ts";
 import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
@@ -8,6 +8,7 @@ import { nowNs } from "#lib/clock.ts";
 import { removeOne, stopPod } from "./end-pod.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
+import { recoverCheckpoints, recoverRestore } from "./recover-checkpoints.ts";
 
 /** Records of both kinds, as the daemon of before has left them. */
 export interface RecoverySources {
@@ -32,6 +33,7 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   for (const { selinuxLevel } of sandboxes.records)
     if (selinuxLevel !== "") drivers.sandbox.selinuxLevels.reserve(selinuxLevel);
 
+  await inTime(drivers, "checkpoints", recoverCheckpoints(drivers));
   await inTime(drivers, "containers", Promise.all(containers.records.map((one) => recoverContainer(drivers, one))));
   await inTime(drivers, "pod sandboxes", Promise.all(sandboxes.records.map((one) => recoverSandbox(drivers, one))));
   for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
@@ -76,6 +78,7 @@ async function recoverContainer(drivers: PodDrivers, container: Container): Prom
       await removeOne(drivers, container);
     } else if (isLive(container)) {
       if (container.bootId !== parts.settings.bootId) await endedByReboot(drivers, container);
+      else if (awaitsRestore(container)) await recoverRestore(drivers, container);
       else if (container.process !== undefined && parts.processes.isAlive(container.process))
         await recoverLive(drivers, container);
       else await exits.settle(container.id);
