@@ -23,8 +23,8 @@ export interface ParsedCheckpoint {
  * @throws DomainError invalid-argument naming `from` and what is wrong
  */
 export function parseCheckpoint(from: string, configText: string, specText: string): ParsedCheckpoint {
-  const config = parsed<Partial<CheckpointConfig>>(from, checkpointPart.config, configText);
-  const spec = parsed<Partial<OciSpec>>(from, checkpointPart.spec, specText);
+  const config: Partial<CheckpointConfig> = parsed(from, checkpointPart.config, configText);
+  const spec: Partial<OciSpec> = parsed(from, checkpointPart.spec, specText);
   const { process } = spec;
   if (process === undefined || !isTexts(process.args) || process.args.length === 0)
     throw broken(from, checkpointPart.spec, "it has no process");
@@ -48,7 +48,7 @@ export function parseCheckpoint(from: string, configText: string, specText: stri
   };
 }
 
-function parsed<T extends object>(from: string, part: string, text: string): T {
+function parsed(from: string, part: string, text: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -56,7 +56,7 @@ function parsed<T extends object>(from: string, part: string, text: string): T {
     throw broken(from, part, messageOf(error));
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw broken(from, part, "it is no object");
-  return value as T;
+  return value;
 }
 
 function broken(from: string, part: string, why: string): DomainError {
