@@ -1,5 +1,5 @@
 import type { StreamingUrls } from "#cri/call.ts";
-import { messageOf } from "#errors/domain-error.ts";
+import { DomainError, messageOf } from "#errors/domain-error.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { StreamingServer } from "#streaming/server.ts";
 
@@ -44,6 +44,7 @@ export class OnDemandServer implements StreamingUrls {
   }
 
   async #url(make: (server: StreamingServer) => Promise<string>): Promise<string> {
+    if (this.#closed) throw new DomainError("unavailable", "the streaming server was closed");
     this.#urlsUnderWay += 1;
     try {
       this.#server ??= this.#start();
