@@ -25,7 +25,12 @@ export class SystemError extends Error {
 
 const strerror = libc.func("const char *strerror(int errnum)") as (errnum: number) => string;
 
-const namesByErrno = new Map(Object.entries(os.constants.errno).map(([name, value]) => [value, name]));
+// Backwards, since of two names for one number (EAGAIN and EWOULDBLOCK) Node's own errors have the first.
+const namesByErrno = new Map(
+  Object.entries(os.constants.errno)
+    .reverse()
+    .map(([name, value]) => [value, name]),
+);
 
 export function errnoName(errno: number): string {
   return namesByErrno.get(errno) ?? `errno ${errno}`;
