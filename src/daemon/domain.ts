@@ -31,6 +31,7 @@ import type { Logger } from "#observability/logger.ts";
 import type { Drivers } from "./drivers.ts";
 import type { DaemonMetrics } from "./metrics.ts";
 import { specPolicies } from "./spec-policy.ts";
+import { timezoneFile } from "./timezone.ts";
 
 export interface Domain {
   runtime: Runtime;
@@ -211,6 +212,9 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
     criuEnabled: runtime.enableCriuSupport,
     infraCpuset: runtime.infraCtrCpuset,
     dropInfra: runtime.dropInfraCtr,
+    timezoneFile: timezoneFile(runtime.timezone),
+    allowedDevices: runtime.allowedDevices,
+    workloads: [...runtime.workloads.values()],
     specPolicy: specPolicies(config, paths, handlers, drivers.security),
     isSandboxed(handler) {
       const settings = handlers.settings(handler);

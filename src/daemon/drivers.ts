@@ -9,6 +9,8 @@ import type { Cgroups } from "#drivers/cgroup/index.ts";
 import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
 import { hookDirectories } from "#drivers/hooks/hook-directories.ts";
 import type { Hooks } from "#drivers/hooks/index.ts";
+import { mountsConf } from "#drivers/default-mounts/mounts-conf.ts";
+import type { DefaultMounts } from "#drivers/default-mounts/index.ts";
 import { createHostPorts } from "#drivers/hostport/host-ports.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
@@ -62,6 +64,7 @@ export interface Drivers {
   hostPorts: HostPorts;
   security: Security;
   hooks: Hooks;
+  defaultMounts: DefaultMounts;
   storage: Storage;
   registry: RegistryClient;
   namespacedAuth: NamespacedAuth;
@@ -145,6 +148,7 @@ export async function buildDrivers(
     network,
     security,
     hooks,
+    defaultMounts: mountsConf(mountsFiles(runtime.defaultMountsFile), logger),
     storage,
     registry,
     namespacedAuth: pullAuth,
@@ -168,6 +172,11 @@ export async function buildDrivers(
     bootId: bootId(),
     nodeName: hostname() || crio.root,
   };
+}
+
+/** The machine's own file, then the distribution's, unless one is configured. */
+function mountsFiles(configured: string): string[] {
+  return configured === "" ? ["/etc/containers/mounts.conf", "/usr/share/containers/mounts.conf"] : [configured];
 }
 
 function buildNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {

@@ -7,17 +7,18 @@ import { EventLoopDelay } from "#observability/event-loop-delay.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { RuntimeMetrics } from "#observability/metric-names.ts";
 import { makeSelfSigned } from "./self-signed.ts";
+import { tlsLimits } from "./tls-limits.ts";
 
 /** Serves the metrics where `[crio.metrics]` says, if it says so. What has to be looked up is looked up at each scrape. */
 export async function serveDaemonMetrics(
-  { metrics: settings }: Config,
+  { api, metrics: settings }: Config,
   metrics: RuntimeMetrics,
   runtime: Pick<Runtime, "sandboxes" | "containers">,
   logger: Logger,
   undo: AsyncDisposableStack,
 ): Promise<void> {
   if (!settings.enableMetrics) return;
-  const tls = tlsFiles(settings);
+  const tls = tlsFiles(settings, api);
   if (tls !== undefined) await makeSelfSigned(tls, logger);
   const delay = new EventLoopDelay();
   undo.use(delay);
@@ -38,9 +39,9 @@ export async function serveDaemonMetrics(
 }
 
 /** One of the two files alone is as good as none, as in CRI-O. */
-function tlsFiles({ metricsCert, metricsKey }: Config["metrics"]): TlsFiles | undefined {
+function tlsFiles({ metricsCert, metricsKey }: Config["metrics"], api: Config["api"]): TlsFiles | undefined {
   if (metricsCert === "" || metricsKey === "") return undefined;
-  return { certPath: metricsCert, keyPath: metricsKey, minVersion: "TLSv1.2" };
+  return { certPath: metricsCert, keyPath: metricsKey, ...tlsLimits(api) };
 }
 
 function sampleDelay({ own }: RuntimeMetrics, delay: EventLoopDelay): void {

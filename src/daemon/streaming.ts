@@ -1,4 +1,3 @@
-import type { SecureVersion } from "node:tls";
 import type { Config } from "#config/index.ts";
 import type { StreamSessions } from "#domain/pod/stream-sessions.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -7,6 +6,7 @@ import type { TlsFiles } from "#lib/tls-files.ts";
 import { startStreamingWorker } from "#streaming/worker.ts";
 import { answersOf } from "./streaming/answers.ts";
 import { OnDemandServer } from "./streaming/on-demand-server.ts";
+import { tlsLimits } from "./tls-limits.ts";
 
 /** After how long without sessions the streaming thread ends. */
 const idleMs = 10 * 60_000;
@@ -27,18 +27,11 @@ function streamingOptions({ api }: Config): Partial<StreamingOptions> {
   };
 }
 
-const tlsVersions: Record<Config["api"]["tlsMinVersion"], SecureVersion> = {
-  VersionTLS12: "TLSv1.2",
-  VersionTLS13: "TLSv1.3",
-};
-
 function tlsFiles(api: Config["api"]): TlsFiles {
   return {
     certPath: api.streamTlsCert,
     keyPath: api.streamTlsKey,
-    minVersion: tlsVersions[api.tlsMinVersion],
+    ...tlsLimits(api),
     ...(api.streamTlsCa === "" ? {} : { caPath: api.streamTlsCa }),
-    // OpenSSL takes the IANA names as they are.
-    ...(api.tlsCipherSuites.length === 0 ? {} : { ciphers: api.tlsCipherSuites.join(":") }),
   };
 }

@@ -74,7 +74,9 @@ const handlerFields = {
   monitorExecCgroup: choice("monitor_exec_cgroup", ["", "container"], {
     default: "",
     ...noFlag,
-    description: "`container` puts the monitors of exec probes into the container's cgroup.",
+    status: "accepted",
+    description:
+      "`container` puts the monitors of exec probes into the container's cgroup; berth runs them without monitors.",
   }),
   platformRuntimePaths: textTable("platform_runtime_paths", {
     default: new Map(),

@@ -11,7 +11,7 @@ export const metrics = section("crio.metrics", "The endpoint for Prometheus.", {
   metricsCollectors: list("metrics_collectors", {
     default: ["all"],
     description:
-      "Metrics to serve, by name without the prefix `container_runtime_crio_` or `crio_`; `all` stands for every one.",
+      "CRI-O's metrics to serve, by name with or without the prefix `container_runtime_crio_` or `crio_`; `all` stands for every one.",
   }),
   metricsHost: text("metrics_host", {
     default: "127.0.0.1",
@@ -30,7 +30,8 @@ export const metrics = section("crio.metrics", "The endpoint for Prometheus.", {
   metricsCert: text("metrics_cert", {
     default: "",
     check: absolutePathOrEmpty,
-    description: "Certificate of the metrics endpoint, PEM. With metrics_key, metrics are served by TLS.",
+    description:
+      "Certificate of the metrics endpoint, PEM. With metrics_key, metrics are served by TLS. Where neither file exists, a self-signed certificate is made with openssl.",
   }),
   metricsKey: text("metrics_key", {
     default: "",

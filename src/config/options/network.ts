@@ -32,7 +32,6 @@ export const network = section("crio.network", "Pod networks by CNI plugins.", {
   cniStatusGracePeriodMs: duration("cni_status_grace_period", {
     default: 0,
     environment: "CNI_STATUS_GRACE_PERIOD",
-    status: "accepted",
     description: "How long a CNI plugin's STATUS may fail before the node is reported as not ready.",
   }),
 });

@@ -91,7 +91,7 @@ export const daemonFields = {
     default: ["/usr/share/containers/oci/hooks.d"],
     check: each(absolutePath),
     description:
-      "Directories of OCI hooks, oci-hooks(5). A file in a later directory replaces one of the same name. Missing directories are skipped.",
+      "Directories of OCI hooks, oci-hooks(5). A file in a later directory replaces one of the same name. Missing directories are skipped; changes are seen at the next container.",
   }),
   ctrStopTimeoutSeconds: integer("ctr_stop_timeout", {
     default: 30,
@@ -107,7 +107,6 @@ export const daemonFields = {
   infraCtrCpuset: text("infra_ctr_cpuset", {
     default: "",
     check: cpuSet,
-    status: "accepted",
     description: "CPUs on which infra containers run.",
   }),
   sharedCpuset: text("shared_cpuset", {

@@ -38,24 +38,20 @@ const workloadFields = {
     default: "",
     ...noFlag,
     check: matches(/^[^\s]+$/, "the key of an annotation, optionally with =value"),
-    status: "accepted",
     description: "Annotation by which a pod opts in to this workload. Required.",
   }),
   annotationPrefix: text("annotation_prefix", {
     default: "",
     ...noFlag,
-    status: "accepted",
     description: "Prefix of the annotations PREFIX/CONTAINER, whose JSON value changes the resources of one container.",
   }),
   allowedAnnotations: list("allowed_annotations", {
     default: [],
     ...noFlag,
-    status: "accepted",
     description: "Annotations that pods of this workload may use to change how they run.",
   }),
   resources: record("resources", resourceFields, {
     ...noFlag,
-    status: "accepted",
     description: "Resources that containers of this workload get: cpushares, cpuquota, cpuperiod, cpuset, cpulimit.",
   }),
 };

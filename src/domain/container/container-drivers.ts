@@ -4,6 +4,7 @@ import type { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
 import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
+import type { DefaultMounts } from "#drivers/default-mounts/index.ts";
 import type { Hooks } from "#drivers/hooks/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
@@ -16,6 +17,7 @@ import type { ContainerStore } from "./container-store.ts";
 import type { Container } from "./container.ts";
 import type { DeclaredVolumesMode } from "./image-volumes.ts";
 import type { SpecPolicy } from "./oci-spec/spec-inputs.ts";
+import type { Workload } from "./workload.ts";
 
 /** What happens to containers that others want to know. */
 export type ContainerEventType = "created" | "started" | "stopped" | "deleted";
@@ -35,6 +37,11 @@ export interface ContainerSettings {
   dropInfra: boolean;
   /** `image_volumes`: what becomes of volumes that images declare. */
   declaredVolumes: DeclaredVolumesMode;
+  /** Mounted at /etc/localtime; undefined leaves what the image has. */
+  timezoneFile: string | undefined;
+  /** `allowed_devices`: those that pods may ask for by annotation. */
+  allowedDevices: readonly string[];
+  workloads: readonly Workload[];
   /** What config.json gets from the configuration, for one runtime handler. */
   specPolicy(handler: string): Promise<SpecPolicy>;
   /** True for runtimes whose processes are not those of the host (gVisor, virtual machines). */
@@ -74,6 +81,7 @@ export interface ContainerDrivers {
   cgroups: Cgroups;
   security: Security;
   hooks: Hooks;
+  defaultMounts: DefaultMounts;
   rootfs: RootfsAccess;
   bundles: Bundles;
   logs: ContainerLogs;

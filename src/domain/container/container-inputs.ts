@@ -9,8 +9,12 @@ import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { fullName } from "./full-name.ts";
 import type { Container } from "./container.ts";
-import type { ContainerSpecInputs, SandboxFacts } from "./oci-spec/spec-inputs.ts";
+import { annotatedDevices } from "./annotated-devices.ts";
+import type { FoundDevice } from "./oci-spec/devices.ts";
+import type { ContainerSpecInputs, SandboxFacts, SpecPolicy } from "./oci-spec/spec-inputs.ts";
 import { declaredVolumeMounts, mountImageVolume, type VolumeImages } from "./image-volumes.ts";
+import { workloadOf } from "./workload.ts";
+import { nodeMounts } from "./node-mounts.ts";
 import { nodeHooks } from "./node-hooks.ts";
 import type { FoundMount } from "./oci-spec/volume-mount.ts";
 import type { ContainerRequest, MountRequest } from "./request.ts";
@@ -30,7 +34,7 @@ export async function containerInputs(
   // Processes of this type may use all files as they are: volumes that they get are not changed under everybody else.
   const relabels = request.linux.securityContext.selinux?.type !== "spc_t";
   const label = relabels ? filesLabel(drivers, sandbox, request) : "";
-  const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks] = await settleAll([
+  const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks, ofNode] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     settleAll(
       request.mounts.map((mount, index) => {
@@ -40,18 +44,17 @@ export async function containerInputs(
           : mountImageVolume(drivers, draft.id, index, mount, content);
       }),
     ),
-    Promise.all(
-      request.devices.map(async (device) => ({ request: device, nodes: await security.devicesAt(device.hostPath) })),
-    ),
+    findDevices(drivers, sandbox, draft),
     privileged ? security.hostDevices() : [],
     seccomp.type === "localhost" ? security.readSeccompProfile(seccomp.localhostRef) : undefined,
     cdiNames.length > 0 ? security.cdi.resolve(cdiNames) : undefined,
     nodeHooks(drivers, sandbox, request, image),
+    nodeMounts(drivers, sandbox, draft, label),
   ]);
   if (apparmor.type === "localhost") await checkApparmor(drivers, apparmor.localhostRef);
   return {
     host: security.facts,
-    policy,
+    policy: { ...policy, allowedAnnotations: allowedKeys(drivers, sandbox, policy) },
     sandbox: sandboxFacts(sandbox),
     container: {
       id: draft.id,
@@ -64,6 +67,7 @@ export async function containerInputs(
       provided: [
         ...declaredVolumeMounts(drivers, draft.id, image.config, drivers.settings.declaredVolumes, request),
         ...providedMounts(sandbox, request),
+        ...ofNode,
       ],
       devices,
       hostDevices,
@@ -76,6 +80,26 @@ export async function containerInputs(
       rdtClosId: undefined,
     },
   };
+}
+
+/** Beginnings of restricted annotation keys that the pod's handler or its workload allows. */
+function allowedKeys(drivers: ContainerDrivers, sandbox: Sandbox, policy: SpecPolicy): readonly string[] {
+  const workload = workloadOf(drivers.settings.workloads, sandbox.request.annotations);
+  return workload === undefined
+    ? policy.allowedAnnotations
+    : [...policy.allowedAnnotations, ...workload.allowedAnnotations];
+}
+
+/** Those of the pod's annotation, then those of the request. */
+async function findDevices(drivers: ContainerDrivers, sandbox: Sandbox, draft: Container): Promise<FoundDevice[]> {
+  const policy = await drivers.settings.specPolicy(draft.runtimeHandler);
+  const requested = draft.request.devices.map(async (device) => ({
+    request: device,
+    nodes: await drivers.security.devicesAt(device.hostPath),
+  }));
+  const annotated = annotatedDevices(drivers, sandbox, draft.request, allowedKeys(drivers, sandbox, policy));
+  const [first, ...others] = await settleAll([annotated, ...requested]);
+  return [first, others].flat(2);
 }
 
 /** Adds what the root itself says: where it is, and who is who in it. */

@@ -20,6 +20,7 @@ import { monitoredCreate } from "./monitored-create.ts";
 import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
 import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
 import type { ContainerRequest } from "./request.ts";
+import { withWorkload, workloadOf } from "./workload.ts";
 import { provideUserFiles } from "./user-files.ts";
 
 /** File of the bundle with the process section alone, for exec. */
@@ -36,7 +37,7 @@ export async function createContainer(
 ): Promise<Container> {
   await using undo = new AsyncDisposableStack();
   const checkpoint = await takeCheckpoint(drivers, sandbox, asked, undo);
-  const request = inPod(checkpoint?.request ?? asked, sandbox);
+  const request = inWorkload(drivers, inPod(checkpoint?.request ?? asked, sandbox), sandbox);
   const image = drivers.images.use(request.image.image);
   const volumes = await allowedImages(drivers, sandbox, request);
   const draft = await drivers.store.put(describe(drivers, sandbox, request, image, volumes));
@@ -46,6 +47,7 @@ export async function createContainer(
   const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(drivers, sandbox, request));
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
   undo.defer(() => drivers.imageVolumes.remove(draft.id));
+  undo.defer(() => drivers.bundles.remove(draft.id));
   const gathering = containerInputs(drivers, sandbox, draft, image, volumes);
   const [gathered, { mountPath }] = await bothOrNeither(gathering, rootfs);
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
@@ -55,7 +57,6 @@ export async function createContainer(
   await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
   await makeDeclaredVolumes(drivers, sandbox, { draft, rootfs: mountPath, owner: built.user }, image.config);
   const bundle = await drivers.bundles.create(draft.id, { [processFile]: encodeOci(built.spec.process) });
-  undo.defer(() => drivers.bundles.remove(draft.id));
   await provideUserFiles(drivers, draft.id, inputs, built);
   if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
 
@@ -101,6 +102,15 @@ function inPod(request: ContainerRequest, sandbox: Sandbox): ContainerRequest {
   checkLabels(request.labels);
   const labels = containerLabels(request.labels, request.metadata.name, sandbox.request.metadata);
   return { ...request, labels, linux: { ...request.linux, securityContext: { ...securityContext, namespaceOptions } } };
+}
+
+/** Pods that opt in to a workload get its resources. */
+function inWorkload(drivers: ContainerDrivers, request: ContainerRequest, sandbox: Sandbox): ContainerRequest {
+  const pod = sandbox.request.annotations;
+  const workload = workloadOf(drivers.settings.workloads, pod);
+  if (workload === undefined) return request;
+  const resources = withWorkload(request.linux.resources, workload, request.metadata.name, pod);
+  return { ...request, linux: { ...request.linux, resources } };
 }
 
 /** Asks whether this pod may use the image and those of its volumes; gives the latter. */
