@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
@@ -78,7 +79,7 @@ export function podConfig(daemon: Daemon): PodConfig {
 export function containerConfig(image: string, name = "main", command = serviceCommand): ContainerConfig {
   return {
     metadata: { name, attempt: 0 },
-    image: { image },
+    image: { image, userSpecifiedImage: image },
     command,
     logPath: `${name}/0.log`,
     labels: { "io.kubernetes.container.name": name },
@@ -114,8 +115,14 @@ export async function addContainer(daemon: Daemon, pod: Pod, image: string, name
 }
 
 async function createContainer(daemon: Daemon, pod: Pod, config: ContainerConfig): Promise<string> {
+  // The kubelet makes the folder of a container's log.
+  await mkdir(path.dirname(logPath(pod, config)), { recursive: true });
   const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
   return (await daemon.client.call(method.createContainer, request)).containerId;
+}
+
+function logPath(pod: Pod, config: ContainerConfig): string {
+  return path.join(String(pod.config.logDirectory), String(config.logPath));
 }
 
 /** Waits until the service has said that it is ready; a stop would otherwise wait for its whole grace time. */

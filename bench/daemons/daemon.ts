@@ -59,6 +59,7 @@ export class OwnDaemon implements Daemon, AsyncDisposable {
     const argv = ["/usr/bin/env", ...environment, ...recipe.argv];
     this.#reaper = spawn(process.execPath, [reaper, places.daemonLog, cgroupFile, ...argv], {
       stdio: ["pipe", "pipe", "inherit"],
+      detached: true,
     });
     if (this.#reaper.stdout === null) throw new Error("the reaper was started without a pipe");
     this.#words = createInterface(this.#reaper.stdout);

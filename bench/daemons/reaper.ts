@@ -29,5 +29,5 @@ commands.on("close", () => {
   program?.kill("SIGKILL");
   process.exit();
 });
-// Ctrl-C reaches the whole terminal; the benchmark decides when this ends.
-process.on("SIGINT", () => {});
+// Signals may reach the whole process group; the benchmark decides when this ends.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});

@@ -17,6 +17,7 @@ import { timedMs } from "../measure/timed.ts";
 import { floorSpec, independentTemplate, type OciConfiguration } from "./floor-spec.ts";
 
 const commandTimeoutMs = 60_000;
+const signalAgainMs = 500;
 
 /** What is called directly when a pod starts. */
 export interface FloorStart {
@@ -80,7 +81,7 @@ export class Floor implements AsyncDisposable {
   /** Ends a pod once its service listens to signals. */
   async endPod(id: string): Promise<FloorEnd> {
     const pid = this.#processOf(id);
-    await eventually(`process ${pid} of the floor to handle SIGTERM`, () => (handlesTerm(pid) ? true : undefined));
+    await eventually(`process ${pid} of the floor to wait for SIGTERM`, () => (awaitsTerm(pid) ? true : undefined));
     return this.#end(id, pid, "SIGTERM");
   }
 
@@ -93,8 +94,11 @@ export class Floor implements AsyncDisposable {
     const times = {
       killMs: await timedMs(async () => {
         const { exited } = this.#thread.watchExit(pid);
+        // A shell may have looked for signals just before it came: it is told again, as runtimes do.
+        const again = setInterval(() => process.kill(pid, signal), signalAgainMs);
         process.kill(pid, signal);
         await exited;
+        clearInterval(again);
       }),
       deleteMs: await timedMs(() => this.#runtime("delete", id)),
       delMs: await timedMs(() => this.#plugin("DEL", id, path.join(this.#places.runroot, "namespaces/netns", id))),
@@ -129,7 +133,7 @@ export class Floor implements AsyncDisposable {
     const [rootfs, upperDir, workDir] = ["rootfs", "upper", "work"].map((name) => path.join(bundle, name));
     if (rootfs === undefined || upperDir === undefined || workDir === undefined) throw new Error("unreachable");
     await Promise.all([rootfs, upperDir, workDir].map((folder) => mkdir(folder, { recursive: true })));
-    mountOverlay({ target: rootfs, lowerDirs: [this.#lower], upper: { upperDir, workDir } });
+    await mountOverlay({ target: rootfs, lowerDirs: [this.#lower], upper: { upperDir, workDir } });
     const spec = floorSpec(this.#template, { id, rootfs, netns, cgroupParent: this.#places.podsCgroup });
     await writeFile(path.join(bundle, "config.json"), JSON.stringify(spec));
   }
@@ -166,11 +170,12 @@ export class Floor implements AsyncDisposable {
   }
 }
 
-/** Whether a process has set a handler, from the mask of its caught signals (proc_pid_status(5)). */
-function handlesTerm(pid: number): boolean {
-  const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
+/** Whether a process sleeps and has set a handler, from the mask of its caught signals (proc_pid_status(5)). */
+function awaitsTerm(pid: number): boolean {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
   const term = 1n << BigInt(os.constants.signals.SIGTERM - 1);
-  return (BigInt(`0x${caught}`) & term) !== 0n;
+  return /^State:\s+S/m.test(status) && (BigInt(`0x${caught}`) & term) !== 0n;
 }
 
 /** Unpacks the service image by hand: the floor has no image store. */
