@@ -1,6 +1,7 @@
 import type { SecureVersion } from "node:tls";
 import type { Config } from "#config/index.ts";
 import type { TlsFiles } from "#lib/tls-files.ts";
+import { tlsCiphers } from "./tls-ciphers.ts";
 
 const versions: Record<Config["api"]["tlsMinVersion"], SecureVersion> = {
   VersionTLS12: "TLSv1.2",
@@ -11,7 +12,6 @@ const versions: Record<Config["api"]["tlsMinVersion"], SecureVersion> = {
 export function tlsLimits({ tlsMinVersion, tlsCipherSuites }: Config["api"]): Pick<TlsFiles, "minVersion" | "ciphers"> {
   return {
     minVersion: versions[tlsMinVersion],
-    // OpenSSL takes the IANA names as they are.
-    ...(tlsCipherSuites.length === 0 ? {} : { ciphers: tlsCipherSuites.join(":") }),
+    ciphers: tlsCiphers(tlsCipherSuites),
   };
 }
