@@ -222,7 +222,8 @@ describe("a daemon killed in the middle of a pull", { skip: cannotRunPods() }, (
       const { daemon } = suite;
       const image = buildImage({
         layers: [
-          { entries: busyboxEntries() },
+          // Not the layer that the daemon has already.
+          { entries: [...busyboxEntries(), { path: "moment", content: name }] },
           ...[1, 2, 3].map((number) => ({ entries: [{ path: `n${number}`, content: name }] })),
         ],
         config: busyboxConfig,
