@@ -3,8 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { NamespaceMode, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
-import { cgroupFile, cgroupOf, cgroupVersion, hasController, readCgroupFile } from "../support/cgroup-of.ts";
-import type { TestDaemon } from "../support/daemon.ts";
+import {
+  containerPid,
+  cgroupFile,
+  cgroupOf,
+  cgroupVersion,
+  hasController,
+  readCgroupFile,
+} from "../support/cgroup-of.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
@@ -40,7 +46,7 @@ describe(
 
     it("hold a container in its pod's parent under the name that cAdvisor looks for, until it ends", async () => {
       const id = await runContainer(suite.daemon, await newPod("place"), sleeper("place"));
-      const group = cgroupOf(await pidOf(suite.daemon, id), "memory");
+      const group = cgroupOf(await containerPid(suite.daemon, id), "memory");
       assert.equal(group, path.join(suite.daemon.places.cgroupParent, isSystemd ? `crio-${id}.scope` : `crio-${id}`));
       await suite.daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
       await suite.daemon.client.call(RuntimeService.method.removeContainer, { containerId: id });
@@ -62,8 +68,8 @@ describe(
       const { daemon } = suite;
       const limits = { memoryLimitInBytes: BigInt(64 * mebibyte), cpuPeriod: 100_000n, cpuQuota: 50_000n };
       const id = await runContainer(daemon, await newPod("limits"), sleeper("limits", limits));
-      const group = cgroupOf(await pidOf(daemon, id), "memory");
-      const cpuGroup = cgroupOf(await pidOf(daemon, id), "cpu");
+      const group = cgroupOf(await containerPid(daemon, id), "memory");
+      const cpuGroup = cgroupOf(await containerPid(daemon, id), "cpu");
       assert.equal(memoryLimit(group), 64 * mebibyte);
       assert.equal(cpuQuota(cpuGroup), 50_000);
       await daemon.client.call(RuntimeService.method.updateContainerResources, {
@@ -83,7 +89,7 @@ describe(
     it("limit huge pages", { skip: hasController("hugetlb") ? false : "no hugetlb controller" }, async () => {
       const hugepageLimits = [{ pageSize: "2MB", limit: BigInt(4 * mebibyte) }];
       const id = await runContainer(suite.daemon, await newPod("huge"), sleeper("huge", { hugepageLimits }));
-      const group = cgroupOf(await pidOf(suite.daemon, id), "hugetlb");
+      const group = cgroupOf(await containerPid(suite.daemon, id), "hugetlb");
       const name = cgroupVersion === 2 ? "hugetlb.2MB.max" : "hugetlb.2MB.limit_in_bytes";
       assert.equal(Number(readCgroupFile("hugetlb", group, name)), 4 * mebibyte);
     });
@@ -91,7 +97,7 @@ describe(
     it("take free keys", { skip: cgroupVersion === 2 ? false : "unified keys are version 2's" }, async () => {
       const unified = { "memory.high": String(48 * mebibyte) };
       const id = await runContainer(suite.daemon, await newPod("unified"), sleeper("unified", { unified }));
-      const group = cgroupOf(await pidOf(suite.daemon, id), "memory");
+      const group = cgroupOf(await containerPid(suite.daemon, id), "memory");
       assert.equal(Number(readCgroupFile("memory", group, "memory.high")), 48 * mebibyte);
     });
 
@@ -119,7 +125,7 @@ describe(
       const parent = isSystemd ? `${base.slice(0, -".slice".length)}-pod.slice` : `${base}/pod`;
       const pod = await newPod("podlimits", parent);
       const id = await runContainer(daemon, pod, sleeper("podlimits"));
-      const group = path.dirname(cgroupOf(await pidOf(daemon, id), "memory"));
+      const group = path.dirname(cgroupOf(await containerPid(daemon, id), "memory"));
       await daemon.client.call(RuntimeService.method.updatePodSandboxResources, {
         podSandboxId: pod.id,
         resources: {
@@ -131,18 +137,12 @@ describe(
         overhead: { memoryLimitInBytes: BigInt(8 * mebibyte), cpuPeriod: 100_000n, cpuQuota: 10_000n },
       });
       assert.equal(memoryLimit(group), 208 * mebibyte);
-      assert.equal(cpuQuota(path.dirname(cgroupOf(await pidOf(daemon, id), "cpu"))), 90_000);
+      assert.equal(cpuQuota(path.dirname(cgroupOf(await containerPid(daemon, id), "cpu"))), 90_000);
       await removePod(daemon, pod.id);
       assert.ok(!existsSync(cgroupFile("memory", group, "cgroup.procs")), "the pod's group is removed with it");
     });
   },
 );
-
-async function pidOf(daemon: TestDaemon, containerId: string): Promise<number> {
-  const { info } = await daemon.client.call(RuntimeService.method.containerStatus, { containerId, verbose: true });
-  const { pid } = JSON.parse(info["info"] ?? "{}") as { pid: number };
-  return pid;
-}
 
 function memoryLimit(group: string): number {
   return Number(readCgroupFile("memory", group, cgroupVersion === 2 ? "memory.max" : "memory.limit_in_bytes"));

@@ -1,5 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import path from "node:path";
+import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import type { TestDaemon } from "./daemon.ts";
 
 const root = "/sys/fs/cgroup";
 const cgroup2Magic = 0x63677270;
@@ -36,4 +38,11 @@ export function hasController(controller: string): boolean {
           .split("\n")
           .flatMap((line) => (line.split(":")[1] ?? "").split(","));
   return names.includes(controller);
+}
+
+/** Pid of a running container's first process, from its verbose status. */
+export async function containerPid(daemon: TestDaemon, containerId: string): Promise<number> {
+  const { info } = await daemon.client.call(RuntimeService.method.containerStatus, { containerId, verbose: true });
+  const { pid } = JSON.parse(info["info"] ?? "{}") as { pid: number };
+  return pid;
 }

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, it } from "node:test";
+import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { useDaemon } from "../support/fixture.ts";
+import {
+  containerConfig,
+  runContainer,
+  runPod,
+  runToEnd,
+  type ContainerConfig,
+  type Pod,
+  type SecurityContext,
+} from "../support/pods.ts";
+import { containerPid } from "../support/cgroup-of.ts";
+import { cannotRunPods } from "../support/requirements.ts";
+
+const hasSelinux = existsSync("/sys/fs/selinux/enforce");
+
+describe("SELinux", { skip: cannotRunPods() || (hasSelinux ? false : "the kernel has no SELinux") }, () => {
+  const suite = useDaemon();
+
+  async function outputOf(pod: Pod, name: string, command: string, more: ContainerConfig = {}): Promise<string> {
+    const config = containerConfig(suite.busybox, name, ["sh", "-c", command], more);
+    const { stdout, stderr } = await runToEnd(suite.daemon, pod, config);
+    return stdout + stderr;
+  }
+
+  const labelOf = async (pod: Pod, name: string, securityContext: SecurityContext = {}): Promise<string> =>
+    (await outputOf(pod, name, "cat /proc/self/attr/current", { linux: { securityContext } })).replace(/\0$/, "");
+
+  it("gives the containers of a pod the policy's type and the pod's own categories", async () => {
+    const [first, second] = [await runPod(suite.daemon, "first"), await runPod(suite.daemon, "second")];
+    const label = await labelOf(first, "a");
+    assert.match(label, /^system_u:system_r:container_t:s0:c\d+,c\d+$/);
+    assert.equal(await labelOf(first, "b"), label);
+    assert.notEqual(await labelOf(second, "a"), label);
+  });
+
+  it("uses the parts of a label that the request names", async () => {
+    const selinuxOptions = { user: "", role: "", type: "", level: "s0:c4,c5" };
+    const label = await labelOf(await runPod(suite.daemon, "named"), "a", { selinuxOptions });
+    assert.equal(label, "system_u:system_r:container_t:s0:c4,c5");
+  });
+
+  it("labels the root, the pod's files and its shared memory so that the container may use them", async () => {
+    const { daemon, busybox } = suite;
+    const id = await runContainer(
+      daemon,
+      await runPod(daemon, "files"),
+      containerConfig(busybox, "a", ["sleep", "60"]),
+    );
+    const root = `/proc/${await containerPid(daemon, id)}/root`;
+    for (const file of ["/", "/bin/busybox", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/dev/shm"])
+      assert.match(hostLabel(path.join(root, file)), /^system_u:object_r:container_file_t:s0:c\d+,c\d+$/, file);
+    await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
+  });
+
+  it("relabels the volumes that ask for it, and no others", async () => {
+    const { daemon } = suite;
+    const [own, foreign] = ["own", "foreign"].map((name) => path.join(daemon.places.folder, name));
+    assert.ok(own !== undefined && foreign !== undefined);
+    for (const folder of [own, foreign]) {
+      mkdirSync(path.join(folder, "below"), { recursive: true });
+      writeFileSync(path.join(folder, "below/file"), "x");
+    }
+    const before = hostLabel(foreign);
+    await outputOf(await runPod(daemon, "volumes"), "a", "true", {
+      mounts: [
+        { hostPath: own, containerPath: "/own", selinuxRelabel: true },
+        { hostPath: foreign, containerPath: "/foreign" },
+      ],
+    });
+    const label = hostLabel(own);
+    assert.match(label, /^system_u:object_r:container_file_t:s0:c\d+,c\d+$/);
+    assert.equal(hostLabel(path.join(own, "below/file")), label);
+    assert.equal(hostLabel(foreign), before);
+  });
+
+  it("leaves privileged containers to the runtime's own domain", async () => {
+    const label = await labelOf(await runPod(suite.daemon, "privileged"), "a", { privileged: true });
+    assert.doesNotMatch(label, /:container_t:/);
+  });
+});
+
+function hostLabel(file: string): string {
+  return execFileSync("stat", ["--format=%C", file], { encoding: "utf8" }).trim();
+}
