@@ -12,6 +12,7 @@ export async function recoverCheckpoints({ container: parts, logger }: PodDriver
     logger.warn("removing a checkpoint that was not finished", { container: id });
     const container = parts.store.index.current(id);
     const undo = async (): Promise<void> => {
+      await dumps.halt(id);
       // It may stand still since then.
       if (container !== undefined && isRunning(container)) await thaw(parts, container);
       await dumps.end(id);

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { isAlive, type ProcessIdentity } from "#kernel/process-identity.ts";
+import { killTree } from "#kernel/process-tree.ts";
 import { checkpointPart } from "#spec/checkpoint.ts";
 import type { CheckpointBindMount } from "#spec/checkpoint.ts";
 import type { CheckpointDumps } from "./index.ts";
@@ -13,6 +15,7 @@ import type { Tar } from "./tar-program.ts";
  *     <container id>/parts/     what goes into the archive
  *     <container id>/list       names of changed files
  *     <container id>/packing    path of the archive that is being written
+ *     <container id>/process    the runtime that looks at the container's processes
  */
 export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
   const placeOf = (id: string, ...names: string[]): string => path.join(directory, id, ...names);
@@ -27,7 +30,12 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
       const images = placeOf(id, "parts", checkpointPart.images);
       // Memory of processes is in it: for root alone.
       await mkdir(images, { recursive: true, mode: 0o700 });
-      return { images, work: placeOf(id, "parts"), listFile: placeOf(id, "list") };
+      return { images, work: placeOf(id, "parts"), listFile: placeOf(id, "list"), processFile: placeOf(id, "process") };
+    },
+
+    async halt(id) {
+      const process = await readProcess(placeOf(id, "process"));
+      if (process !== undefined && isAlive(process)) killTree(process.pid);
     },
 
     async end(id) {
@@ -86,6 +94,15 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
       await rename(partial, location);
     },
   };
+}
+
+/** Undefined when there is none, or the one who wrote it did not get far. */
+async function readProcess(file: string): Promise<ProcessIdentity | undefined> {
+  try {
+    return (JSON.parse(await readFile(file, "utf8")) as ProcessIdentity | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function checkLocation(location: string): Promise<void> {

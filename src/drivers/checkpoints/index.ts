@@ -16,6 +16,8 @@ export interface CheckpointDumps {
   checkLocation(location: string): Promise<void>;
   /** Makes the places for a checkpoint; what an earlier attempt left is removed. Undone by `end`. */
   begin(containerId: string): Promise<DumpPlaces>;
+  /** Ends what an earlier daemon has started for a checkpoint and left running. */
+  halt(containerId: string): Promise<void>;
   /** Removes the parts, and an archive that is not finished. Idempotent. */
   end(containerId: string): Promise<void>;
   /** Ids of containers whose checkpoint was not ended, such as by an earlier daemon. */
@@ -40,8 +42,10 @@ export interface DumpPlaces {
   images: string;
   /** An existing directory for criu's log and statistics. */
   work: string;
-  /** Path of a file to be made, which is no part of the checkpoint. */
+  /** Paths of files to be made, which are no parts of the checkpoint. */
   listFile: string;
+  /** For who the process is that makes it, as JSON of its pid and start time. */
+  processFile: string;
 }
 
 /** Checkpoints that containers are to be made of, under names that the caller chooses. */

@@ -66,6 +66,7 @@ export function restoreDirectories(directory: string, tar: Tar): CheckpointResto
 }
 
 async function unpack(tar: Tar, archive: string, place: string): Promise<void> {
+  if (!(await exists(archive))) throw new DomainError("not-found", `there is no checkpoint archive ${archive}`);
   if (!(await stat(archive)).isFile()) throw notACheckpoint(archive, "it is no file");
   const args = ["--extract", `--file=${archive}`, `--directory=${place}`, "--no-same-owner", "--no-same-permissions"];
   try {

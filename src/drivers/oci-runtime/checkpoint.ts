@@ -1,7 +1,9 @@
+import { writeFile } from "node:fs/promises";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
+import { identify } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { exitCodeOf, spawn } from "#kernel/spawn.ts";
+import { type ChildProcess, exitCodeOf, spawn } from "#kernel/spawn.ts";
 import type { RuntimeOptions } from "./command-line-runtime.ts";
 import type { RuntimeCheckpointOptions } from "./index.ts";
 import { lastWords } from "./last-words.ts";
@@ -11,7 +13,7 @@ export async function checkpoint(
   options: RuntimeOptions,
   globalArgs: readonly string[],
   id: string,
-  { imagePath, workPath, signal }: RuntimeCheckpointOptions,
+  { imagePath, workPath, processFile, signal }: RuntimeCheckpointOptions,
 ): Promise<void> {
   signal.throwIfAborted();
   const argv = [
@@ -27,18 +29,27 @@ export async function checkpoint(
   const failed = (how: string, cause?: unknown): DomainError =>
     new DomainError("internal", `container ${id}: ${options.path} checkpoint ${how}`, { cause, facts: { argv } });
   using words = memoryFile();
-  let status;
+  let child: ChildProcess;
   try {
-    const child = spawn(argv, { env: options.env, fds: { 1: words.fd, 2: words.fd } });
-    // The runtime's child is criu; the container's processes are not below it, and go on when their tracer is gone.
-    const onAbort = (): void => killTree(child.pid);
-    signal.addEventListener("abort", onAbort, { once: true });
-    status = await child.exited;
-    signal.removeEventListener("abort", onAbort);
+    child = spawn(argv, { env: options.env, fds: { 1: words.fd, 2: words.fd } });
   } catch (error) {
     throw failed(`cannot be started: ${messageOf(error)}`, error);
   }
+  // criu is a child of the runtime; the container's processes are not below it, and go on when their tracer is gone.
+  const onAbort = (): void => killTree(child.pid);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const noting = writeFile(processFile, JSON.stringify(identify(child.pid) ?? null));
+  noting.catch(() => child.kill("SIGKILL"));
+  const status = await child.exited;
+  signal.removeEventListener("abort", onAbort);
+  await noting;
   signal.throwIfAborted();
-  if (status.exitCode !== 0)
-    throw failed(`exited with ${exitCodeOf(status)}: ${lastWords(words.read(1 << 16).toString())}`);
+  if (status.exitCode === 0) return;
+  const said = lastWords(words.read(1 << 16).toString());
+  throw failed(`exited with ${exitCodeOf(status)}: ${withoutLogFile(said)}`);
+}
+
+/** runc names criu's log, which is gone by the time that somebody reads it. */
+function withoutLogFile(words: string): string {
+  return words.replaceAll(/\s*log file: \S+/g, "");
 }

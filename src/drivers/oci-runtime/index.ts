@@ -21,6 +21,8 @@ export interface RuntimeCheckpointOptions {
   readonly imagePath: string;
   /** For criu's log, `dump.log`, and its statistics, `stats-dump`. */
   readonly workPath: string;
+  /** File that says which process does it, for a daemon that starts after this one was killed. */
+  readonly processFile: string;
   /** Ends the runtime and criu; the call rejects then. */
   readonly signal: AbortSignal;
 }

@@ -13,7 +13,7 @@ export function lastWords(stderr: string): string {
 
 function messageOfLine(line: string): string {
   const logfmt = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line);
-  if (logfmt?.[1] !== undefined) return logfmt[1].replaceAll(/\\(.)/g, "$1");
+  if (logfmt?.[1] !== undefined) return unescaped(logfmt[1]);
   if (line.startsWith("{")) {
     try {
       const { msg } = JSON.parse(line) as { msg?: unknown };
@@ -23,4 +23,8 @@ function messageOfLine(line: string): string {
     }
   }
   return line;
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/\\(.)/g, (_, letter: string) => (letter === "n" ? "\n" : letter));
 }

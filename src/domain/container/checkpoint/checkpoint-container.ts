@@ -71,10 +71,10 @@ async function documents(
 async function dumpProcesses(
   drivers: ContainerDrivers,
   container: Container,
-  { images, work }: DumpPlaces,
+  { images, work, processFile }: DumpPlaces,
   signal: AbortSignal,
 ): Promise<void> {
-  const options = { imagePath: images, workPath: work, signal };
+  const options = { imagePath: images, workPath: work, processFile, signal };
   try {
     await drivers.runtimes.get(container.runtimeHandler).checkpoint(container.id, options);
   } catch (error) {
