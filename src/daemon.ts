@@ -3,9 +3,7 @@ import { pathsOf, renderToml } from "#config/index.ts";
 import { connect } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
-import { buildDomain } from "./daemon/domain.ts";
-import { buildDrivers } from "./daemon/drivers.ts";
-import { daemonMetrics } from "./daemon/metrics.ts";
+import { openDomain } from "./daemon/open-domain.ts";
 import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
@@ -37,13 +35,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   adoptOrphans();
   await using undo = new AsyncDisposableStack();
   const paths = pathsOf(config);
-  const drivers = await buildDrivers(() => current, paths, logger, undo);
-  await drivers.security.defaultApparmorProfile(config.runtime.apparmorProfile);
-  const metrics = daemonMetrics(config);
-  const domain = buildDomain(() => current, paths, drivers, metrics, logger, undo);
-  await domain.images.load();
-  const afterwards = await domain.recover();
-  await drivers.streams.sweep();
+  const { drivers, metrics, domain, afterwards } = await openDomain(() => current, paths, logger, undo);
   const streaming = buildStreaming(() => current, domain.streams, logger);
   undo.defer(() => streaming.close());
 

@@ -42,6 +42,8 @@ async function runWithFlags(argv: readonly string[]): Promise<number> {
       return await (await import("./status.ts")).status(leading.values, rest);
     case "wipe":
       return await (await import("./wipe.ts")).wipe(leading.values, rest);
+    case "check":
+      return await (await import("./check.ts")).check(leading.values, rest);
     case "complete":
     case "completion":
       return (await import("./complete.ts")).complete(rest[0]);

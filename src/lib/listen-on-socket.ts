@@ -44,8 +44,8 @@ async function removeStaleSocket(socketPath: string): Promise<void> {
   await unlink(socketPath);
 }
 
-/** False when the kernel refuses the connection, as it does when the listener is gone. */
-function isAnswering(socketPath: string): Promise<boolean> {
+/** Whether somebody listens on a unix socket: the kernel refuses connections to one whose listener is gone. */
+export function isAnswering(socketPath: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
     socket.once("connect", () => {

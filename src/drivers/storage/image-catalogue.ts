@@ -130,7 +130,7 @@ export class ImageCatalogue {
   }
 }
 
-function parseStoredImage(text: string): StoredImage {
+export function parseStoredImage(text: string): StoredImage {
   const stored = JSON.parse(text) as StoredImage;
   const { version, sequence, record } = stored;
   if (version !== 1) throw new Error("its version is not known");

@@ -286,7 +286,7 @@ async function writeRecord(layer: StoredLayer, directory: string): Promise<void>
   await writeFileAtomic(path.join(directory, recordName), JSON.stringify(layer));
 }
 
-function parseStoredLayer(text: string): StoredLayer {
+export function parseStoredLayer(text: string): StoredLayer {
   const layer = { impliedDirectories: [], ...(JSON.parse(text) as Omit<StoredLayer, "impliedDirectories">) };
   digestParts(layer.chainId);
   digestParts(layer.diffId);
