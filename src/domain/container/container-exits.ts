@@ -3,7 +3,7 @@ import type { ExitRecord } from "#drivers/monitor/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { isLive, withState } from "./container.ts";
+import { awaitsRestore, isLive, withState } from "./container.ts";
 import type { Container, ContainerExit } from "./container.ts";
 
 /** Code of a process that SIGKILL has ended. */
@@ -126,6 +126,7 @@ export class ContainerExits {
     };
     const record = await read();
     if (record !== undefined) return record;
+    if (awaitsRestore(container)) return isStarting(container) ? undefined : neverRestored();
     if (container.process !== undefined && processes.isAlive(container.process)) return undefined;
     await this.#monitorDone(container.monitor, container.id);
     const late = await read();
@@ -170,6 +171,20 @@ export class ContainerExits {
 function startedAtNs(container: Container): string {
   if (container.state.kind === "running") return container.state.startedAtNs;
   return container.state.kind === "created" ? (container.state.startingAtNs ?? "0") : "0";
+}
+
+/** What is told of a container that was stopped before its start brought back the processes of a checkpoint. */
+function neverRestored(): ExitRecord & { message: string } {
+  return {
+    exitCode: 137,
+    finishedAtNs: nowNs(),
+    oomKilled: false,
+    message: "the container was stopped before it was restored from its checkpoint",
+  };
+}
+
+function isStarting({ state }: Container): boolean {
+  return state.kind === "created" && state.startingAtNs !== undefined;
 }
 
 function exitOf(record: ExitRecord & { message?: string }): ContainerExit {

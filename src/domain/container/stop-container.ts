@@ -89,12 +89,14 @@ export class ContainerStops {
 
   /** By system call where the container's process is one of the host, else by the runtime. */
   async #signal(container: Container, signal: string): Promise<void> {
-    const { processes, runtimes, settings } = this.#drivers;
+    const { processes, runtimes, settings, store } = this.#drivers;
     if (settings.isSandboxed(container.runtimeHandler)) {
       await runtimes.get(container.runtimeHandler).kill(container.id, signal);
       return;
     }
-    const alive = container.process !== undefined && processes.signal(container.process, signal);
+    // A container that is restored gets its process only with its start, which may be under way.
+    const { process } = store.index.current(container.id) ?? container;
+    const alive = process !== undefined && processes.signal(process, signal);
     if (!alive) await this.#exits.settle(container.id);
   }
 }
