@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { cgroupFile } from "../support/cgroup-of.ts";
 import { eventually } from "../support/eventually.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { get } from "../support/http.ts";
-import { containerConfig, containerStatus, exited, removePod, runContainer, runPod, runToEnd } from "../support/pods.ts";
+import {
+  containerConfig,
+  containerStatus,
+  exited,
+  removePod,
+  runContainer,
+  runPod,
+  runToEnd,
+  stopPod,
+} from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
 const berth = path.resolve(import.meta.dirname, "../../bin/berth");
@@ -47,6 +57,19 @@ describe("HTTP on the CRI socket", { skip: cannotRunPods() }, () => {
     assert.deepEqual(infra["ip_addresses"], container["ip_addresses"]);
     await removePod(daemon, pod.id);
     assert.equal((await ask(`/containers/${id}`)).status, 404);
+  });
+
+  it("tells of a pod that cAdvisor has noticed by a cgroup of its own, which goes when the pod stops", async () => {
+    const { daemon } = suite;
+    const pod = await runPod(daemon, "noticed");
+    const scope = process.env["BERTH_TEST_CGROUP_MANAGER"] === "systemd" ? ".scope" : "";
+    const group = path.join(daemon.places.cgroupParent, `crio-${pod.id}${scope}`);
+    const procs = cgroupFile("memory", group, "cgroup.procs");
+    assert.equal(readFileSync(procs, "utf8"), "");
+    assert.equal((await ask(`/containers/${pod.id}`)).status, 200);
+    await stopPod(daemon, pod.id);
+    assert.equal(existsSync(procs), false);
+    await removePod(daemon, pod.id);
   });
 
   it("pauses a container, which can still be stopped", async () => {

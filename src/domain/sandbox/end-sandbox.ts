@@ -32,7 +32,11 @@ export async function discardSandbox(drivers: SandboxDrivers, sandbox: Sandbox):
 async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await drivers.infra.remove(sandbox);
   await disconnectSandbox(drivers, sandbox);
-  await settleAll([drivers.namespaces.unpin(sandbox.id), drivers.files.unmount(sandbox.id)]);
+  await settleAll([
+    drivers.namespaces.unpin(sandbox.id),
+    drivers.files.unmount(sandbox.id),
+    sandbox.cgroupParent === "" ? undefined : drivers.cgroups.removePodGroup(sandbox.cgroupParent, sandbox.id),
+  ]);
 }
 
 async function releaseFiles(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {

@@ -49,6 +49,7 @@ export async function runSandbox(
   const running = drivers.infra.isNeeded(complete) ? await startInfra(drivers, complete, undo) : complete;
   const ready = await store.transition(running, { kind: "ready" });
   undo.move();
+  await makeOwnGroup(drivers, ready);
   logger.info("pod sandbox is ready", {
     sandbox: ready.id,
     pod: `${request.metadata.namespace}/${request.metadata.name}`,
@@ -158,6 +159,17 @@ async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo:
   if (madeCgroup === undefined) return;
   undo.defer(() => drivers.cgroups.removeParent(sandbox.cgroupParent, madeCgroup));
   await drivers.cgroups.createParent(sandbox.cgroupParent);
+}
+
+/** Not before the pod is ready: who notices the group asks for the pod at once. A pod is no worse for want of it. */
+async function makeOwnGroup(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+  if (sandbox.infra !== undefined || sandbox.cgroupParent === "") return;
+  await drivers.cgroups.makePodGroup(sandbox.cgroupParent, sandbox.id).catch((error: unknown) =>
+    drivers.logger.warn("a pod's own cgroup cannot be made: cAdvisor will not see the pod's network", {
+      sandbox: sandbox.id,
+      error,
+    }),
+  );
 }
 
 async function makeHosts(drivers: SandboxDrivers, sandbox: Sandbox): Promise<string> {

@@ -66,6 +66,16 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       );
     },
 
+    async makePodGroup(parent, sandboxId) {
+      const directory = podGroup(hierarchy, path.posix.join(parent, `crio-${sandboxId}`));
+      if (directory !== undefined) await mkdir(directory);
+    },
+
+    async removePodGroup(parent, sandboxId) {
+      const directory = podGroup(hierarchy, path.posix.join(parent, `crio-${sandboxId}`));
+      if (directory !== undefined) await removeIfEmpty(directory);
+    },
+
     async removeMonitorGroup(parent, containerId) {
       if (options.monitorCgroup !== "pod") return;
       await Promise.all(groupDirectories(hierarchy, monitorGroup(parent, containerId)).map(removeEmptyTree));
@@ -88,6 +98,11 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
 
     close() {},
   };
+}
+
+/** On version 1 one controller's is enough to be noticed. */
+function podGroup(hierarchy: Hierarchy, group: string): string | undefined {
+  return groupDirectory(hierarchy, hierarchy.version === 2 ? "" : "memory", group);
 }
 
 function countOomKills(text: string): number | undefined {

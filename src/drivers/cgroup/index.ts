@@ -32,6 +32,13 @@ export interface Cgroups {
    * is the daemon's own place. Undone by `removeMonitorGroup`.
    */
   placeMonitor(parent: string, containerId: string, pid: number): Promise<void>;
+  /**
+   * Makes an empty group in the place of a pause process's, for a pod without one: by it cAdvisor, and so the kubelet, notices the
+   * pod and asks for its network. Undone by `removePodGroup`.
+   */
+  makePodGroup(parent: string, sandboxId: string): Promise<void>;
+  /** Idempotent, also for a pod that never had it. */
+  removePodGroup(parent: string, sandboxId: string): Promise<void>;
   /** Removes the monitor's group. Idempotent. */
   removeMonitorGroup(parent: string, containerId: string): Promise<void>;
   /** How many processes of the container the kernel's OOM killer has killed; undefined when its group is gone. */

@@ -82,6 +82,13 @@ export function systemdCgroups(
       ]);
     },
 
+    // A directory that systemd does not know: it has no processes for systemd to look after.
+    async makePodGroup(parent, sandboxId) {
+      await files.makePodGroup(slicePath(sliceOf(parent)), `${sandboxId}.scope`);
+    },
+
+    removePodGroup: (parent, sandboxId) => files.removePodGroup(slicePath(sliceOf(parent)), `${sandboxId}.scope`),
+
     // A scope is gone with its last process.
     removeMonitorGroup: () => Promise.resolve(),
     oomKills: (cgroupsPath) => files.oomKills(groupPath(cgroupsPath)),
