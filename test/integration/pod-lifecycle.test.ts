@@ -13,6 +13,7 @@ import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
   containerStatus,
+  endingWhenTold,
   exec,
   exited,
   podConfig,
@@ -52,7 +53,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
   it("is reached at its address from the host", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "served");
-    const serve = ["sh", "-c", "mkdir -p /www; echo over the bridge >/www/index.html; exec httpd -f -p 8080 -h /www"];
+    const serve = endingWhenTold("mkdir -p /www; echo over the bridge >/www/index.html; httpd -f -p 8080 -h /www");
     await runContainer(daemon, pod, containerConfig(busybox, "web", serve));
     const { network } = await podStatus(daemon, pod.id);
     assert.equal(await bodyOf(`http://${network?.ip}:8080/`), "over the bridge\n");
@@ -65,7 +66,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
     const pod = await runPod(daemon, "published", {
       portMappings: [{ protocol: Protocol.TCP, containerPort: 8080, hostPort, hostIp: "" }],
     });
-    const serve = ["sh", "-c", "mkdir -p /www; echo published >/www/index.html; exec httpd -f -p 8080 -h /www"];
+    const serve = endingWhenTold("mkdir -p /www; echo published >/www/index.html; httpd -f -p 8080 -h /www");
     await runContainer(daemon, pod, containerConfig(busybox, "web", serve));
     const url = `http://${daemon.places.subnetPrefix}.1:${hostPort}/`;
     assert.equal(await bodyOf(url), "published\n");
@@ -115,7 +116,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
     await runContainer(
       daemon,
       pod,
-      containerConfig(busybox, "sleeper", ["sleep", "3333"], { linux: { securityContext: options } }),
+      containerConfig(busybox, "sleeper", endingWhenTold("sleep 3333"), { linux: { securityContext: options } }),
     );
     const look = containerConfig(busybox, "look", ["ps", "-o", "args"], { linux: { securityContext: options } });
     assert.match((await runToEnd(daemon, pod, look)).stdout, /^sleep 3333$/m);
@@ -145,12 +146,12 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
   it("joins the PID namespace of the target container in mode TARGET", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "pid-target");
-    const targetId = await runContainer(daemon, pod, containerConfig(busybox, "target", ["sleep", "4444"]));
+    const targetId = await runContainer(daemon, pod, containerConfig(busybox, "target", endingWhenTold("sleep 4444")));
     const namespaceOptions = { pid: NamespaceMode.TARGET, targetId };
     const look = containerConfig(busybox, "look", ["ps", "-o", "pid,args"], {
       linux: { securityContext: { namespaceOptions } },
     });
-    assert.match((await runToEnd(daemon, pod, look)).stdout, /^ *1 sleep 4444$/m);
+    assert.match((await runToEnd(daemon, pod, look)).stdout, /^ *1 .*sleep 4444/m);
     await removePod(daemon, pod.id);
   });
 

@@ -39,6 +39,11 @@ export interface Pod {
 /** A command that runs until it gets the stop signal: process 1 of a PID namespace ignores signals it has no handler for. */
 export const untilTerminated = ["sh", "-c", 'trap "exit 0" TERM; while true; do sleep 1000 & wait $!; done'];
 
+/** The same around a command line that would not end by itself. */
+export function endingWhenTold(line: string): string[] {
+  return ["sh", "-c", `trap "exit 0" TERM; ${line} & wait $!`];
+}
+
 let serial = 0;
 
 /** A kubelet's choice unless a pod shares its processes: each container has its own. */
