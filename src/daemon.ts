@@ -48,6 +48,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
         runtime: domain.runtime,
         storageRoot: paths.root,
         imageStore: config.crio.imagestore,
+        rootOf: (id) => drivers.storage.rootfsLink(id),
         renderConfig: () => renderToml(current),
       },
       logger,

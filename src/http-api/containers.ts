@@ -20,7 +20,7 @@ export interface ContainerInfo {
   /** The annotations of config.json. */
   crio_annotations: Readonly<Record<string, string>>;
   log_path: string;
-  /** Where the root is mounted; cAdvisor looks for what the container has written in `diff` beside it. */
+  /** Leads to the root while that is mounted; cAdvisor measures what the container has written in `diff` beside it. */
   root: string;
   sandbox: string;
   ip_addresses: readonly string[];
@@ -33,7 +33,7 @@ export const containers: Endpoint = {
   answer: async (sources, id) => jsonAnswer(await containerInfo(sources, id)),
 };
 
-async function containerInfo({ runtime }: HttpApiSources, id: string): Promise<ContainerInfo> {
+async function containerInfo({ runtime, rootOf }: HttpApiSources, id: string): Promise<ContainerInfo> {
   const found = findContainer(runtime, id);
   if (found === undefined) return sandboxInfo(runtime, runtime.sandboxes.get(id));
   const sandbox = runtime.sandboxes.get(found.sandboxId);
@@ -48,7 +48,7 @@ async function containerInfo({ runtime }: HttpApiSources, id: string): Promise<C
     annotations: found.request.annotations,
     crio_annotations: runtimeSpec?.annotations ?? {},
     log_path: found.logPath,
-    root: runtimeSpec?.root.path ?? "",
+    root: rootOf(found.id),
     ...ofSandbox(sandbox),
   };
 }
@@ -90,7 +90,7 @@ function ofSandbox(sandbox: Sandbox): Pick<ContainerInfo, "sandbox" | "ip_addres
 /** The part of the domain's verbose answer that is needed here. */
 interface VerboseInfo {
   pid: number;
-  runtimeSpec: { root: { path: string }; annotations?: Record<string, string> } | null;
+  runtimeSpec: { annotations?: Record<string, string> } | null;
 }
 
 function parseVerbose(verbose: Readonly<Record<string, string>>): VerboseInfo {

@@ -6,6 +6,8 @@ export interface HttpApiSources {
   /** `root` and `imagestore` of the configuration. */
   storageRoot: string;
   imageStore: string;
+  /** Where a container's root is, with `diff` beside it. */
+  rootOf: (containerId: string) => string;
   /** The configuration in use, as TOML. */
   renderConfig: () => string;
 }

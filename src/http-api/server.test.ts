@@ -69,7 +69,7 @@ describe("HTTP on the CRI socket", () => {
       annotations: { a: "b" },
       crio_annotations: { kept: "by berth" },
       log_path: "/var/log/pods/web/app/0.log",
-      root: "/run/root/merged",
+      root: "/var/lib/berth/c0/merged",
       sandbox: sandbox.id,
       ip_addresses: ["10.0.0.2", "fd00::2"],
       host_network: false,

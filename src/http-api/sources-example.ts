@@ -44,7 +44,7 @@ export const container: Container = {
   privileged: false,
 };
 
-const verbose = { pid: 4711, runtimeSpec: { root: { path: "/run/root/merged" }, annotations: { kept: "by berth" } } };
+const verbose = { pid: 4711, runtimeSpec: { annotations: { kept: "by berth" } } };
 
 /** Sources that know the pod and the container above; `containers` replaces methods that a test watches. */
 export function exampleSources(containers: Partial<Runtime["containers"]> = {}): HttpApiSources {
@@ -68,6 +68,7 @@ export function exampleSources(containers: Partial<Runtime["containers"]> = {}):
     },
     storageRoot: "/var/lib/berth",
     imageStore: "",
+    rootOf: (id) => `/var/lib/berth/${id.slice(0, 2)}/merged`,
     renderConfig: () => "[crio]\n",
   };
 }

@@ -52,6 +52,10 @@ describe("HTTP on the CRI socket", { skip: cannotRunPods() }, () => {
     assert.match(String(container["name"]), /^k8s_app_asked_.*_0$/);
     assert.equal((container["crio_annotations"] as Record<string, string>)["io.kubernetes.cri-o.SandboxID"], pod.id);
     assert.equal(container["log_path"], (await containerStatus(daemon, id)).logPath);
+    const root = String(container["root"]);
+    assert.ok(existsSync(path.join(root, "bin", "sh")));
+    // As cAdvisor finds what the container has written.
+    assert.ok(existsSync(path.join(root.replace(/\/merged$/, ""), "diff")));
     const infra = await of(pod.id);
     assert.equal(infra["pid"], container["pid"]);
     assert.deepEqual(infra["ip_addresses"], container["ip_addresses"]);

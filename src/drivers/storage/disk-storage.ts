@@ -209,6 +209,10 @@ class DiskStorage implements Storage {
     if (chainIds.some((chainId) => this.#layerReferences.isGarbage(chainId))) await this.#collect();
   }
 
+  rootfsLink(containerId: string): string {
+    return this.#layout.rootLink(containerId);
+  }
+
   async rootfsIds(): Promise<string[]> {
     return this.#roots.ids();
   }

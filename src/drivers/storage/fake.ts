@@ -165,6 +165,10 @@ export class FakeStorage implements Storage {
     this.roots.delete(containerId);
   }
 
+  rootfsLink(containerId: string): string {
+    return path.join(this.containerRoot, "containers", containerId, "merged");
+  }
+
   async rootfsIds(): Promise<string[]> {
     return [...this.roots.keys()];
   }
@@ -228,7 +232,7 @@ export class FakeStorage implements Storage {
 
   #paths(containerId: string): Rootfs {
     const mountPath = path.join("/fake/run/rootfs", containerId, "merged");
-    return { mountPath, upperPath: path.join(this.containerRoot, "containers", containerId, "upper") };
+    return { mountPath, upperPath: path.join(this.containerRoot, "containers", containerId, "diff") };
   }
 
   #mayFail(method: keyof Storage): void {

@@ -131,6 +131,8 @@ export interface Storage {
   unmountRootfs(containerId: string): Promise<void>;
   /** Unmounts and removes the writable layer; idempotent. */
   removeRootfs(containerId: string): Promise<void>;
+  /** A path that leads to the container's root while that is mounted; what the container has written is in `diff` beside it. */
+  rootfsLink(containerId: string): string;
   /** Ids of all container roots on disk, for sweeping what no record claims. */
   rootfsIds(): Promise<string[]>;
   /** Usage of the writable layer, measured in a worker. */

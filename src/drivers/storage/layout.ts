@@ -11,7 +11,7 @@ const containerIdPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/;
 /**
  * Where everything lies. Every path that holds a name from outside is made here, after a check of the name.
  *
- *     imageRoot/layers/<hex>/{diff/,layer.json}   containerRoot/containers/<id>/{upper,work,rootfs.json}
+ *     imageRoot/layers/<hex>/{diff/,layer.json}   containerRoot/containers/<id>/{diff,work,merged,rootfs.json}
  *     imageRoot/images/<id>.json                  containerRoot/trash/
  *     imageRoot/blobs/<algorithm>/<hex>           runRoot/rootfs/<id>/merged
  *     imageRoot/{staging,corrupt,empty}/
@@ -78,6 +78,14 @@ export class Layout {
   }
   container(id: string): string {
     return path.join(this.containers, checkedContainerId(id));
+  }
+  /** What the container has written. cAdvisor looks for it under this name beside `rootLink`. */
+  upper(id: string): string {
+    return path.join(this.container(id), "diff");
+  }
+  /** A symbolic link to the mount point. */
+  rootLink(id: string): string {
+    return path.join(this.container(id), "merged");
   }
   mountPoint(id: string): string {
     return path.join(this.mounts, checkedContainerId(id), "merged");

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { rmdirSync } from "node:fs";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
@@ -97,21 +97,23 @@ export class RootfsStore {
     undo.defer(async () => {
       await this.remove(id);
     });
-    await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(stored, place));
+    await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(id, stored, place));
     const rootfs = await this.#mount(id, stored);
     undo.move();
     return rootfs;
   }
 
   /** The whole directory appears at once, so a crash leaves no half of it in place. */
-  async #makeDirectories(stored: StoredRootfs, place: string): Promise<void> {
+  async #makeDirectories(id: string, stored: StoredRootfs, place: string): Promise<void> {
     const staging = this.#layout.fresh(this.#layout.trash);
     await mkdir(staging, { mode: 0o700 });
     try {
-      const upper = path.join(staging, "upper");
+      const inStaging = (final: string): string => path.join(staging, path.basename(final));
+      const upper = inStaging(this.#layout.upper(id));
       await Promise.all([
         mkdir(upper).then(() => this.#setRootMetadata(upper, stored)),
         mkdir(path.join(staging, "work"), { mode: 0o700 }),
+        symlink(this.#layout.mountPoint(id), inStaging(this.#layout.rootLink(id))),
         writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 }),
       ]);
       await rename(staging, place);
@@ -311,7 +313,7 @@ export class RootfsStore {
   }
 
   #upper(id: string): string {
-    return path.join(this.#layout.container(id), "upper");
+    return this.#layout.upper(id);
   }
 }
 
