@@ -167,8 +167,8 @@ export async function buildDrivers(
     hostPorts: createHostPorts({ run, logger }),
     bundles: bundlesIn(paths.bundles),
     streams: descriptorStreams(paths.execs, thread),
-    sandboxRecords: jsonRecords(paths.sandboxRecords, parseRecord<Sandbox>),
-    containerRecords: jsonRecords(paths.containerRecords, parseRecord<Container>),
+    sandboxRecords: jsonRecords<Sandbox>(paths.sandboxRecords, checkRecord),
+    containerRecords: jsonRecords<Container>(paths.containerRecords, checkRecord),
     bootId: bootId(),
     nodeName: hostname() || crio.root,
   };
@@ -234,10 +234,9 @@ async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups
 }
 
 /** Records carry their version, so that a later berth knows what it reads. */
-function parseRecord<T extends { version: 1; id: string }>(value: unknown): T {
-  const record = value as Partial<T> | null;
+function checkRecord(value: unknown): void {
+  const record = value as Partial<{ version: unknown; id: unknown }> | null;
   if (typeof record !== "object" || record === null || typeof record.id !== "string")
     throw new Error("it is no record");
   if (record.version !== 1) throw new Error(`its version is ${String(record.version)}, this berth reads version 1`);
-  return record as T;
 }

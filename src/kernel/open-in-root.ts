@@ -40,7 +40,7 @@ function openBelow(rootFd: number, file: string, flags: number): number {
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(flags | OpenFlag.closeOnExec), 0);
   how.writeBigUInt64LE(resolveInRoot, 16);
-  return check(Number(openat2(call, rootFd, file, how, how.length)), "openat2", file);
+  return check(openat2(call, rootFd, file, how, how.length), "openat2", file);
 }
 
 /**

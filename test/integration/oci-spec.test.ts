@@ -115,10 +115,14 @@ describe(`a built config.json under ${runtime}`, { skip: process.getuid?.() !== 
       },
     });
     assert.deepEqual(output.split(/\s+/), [
-      ...["CapInh:", "0000000000000000"],
-      ...["CapBnd:", "00000000000005fb"],
-      ...["CapAmb:", "0000000000000000"],
-      ...["Seccomp:", "2"],
+      "CapInh:",
+      "0000000000000000",
+      "CapBnd:",
+      "00000000000005fb",
+      "CapAmb:",
+      "0000000000000000",
+      "Seccomp:",
+      "2",
     ]);
   });
 

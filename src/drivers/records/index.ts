@@ -11,7 +11,7 @@ export interface CorruptRecord {
  * synced, since pods have to survive the daemon, not the machine. Writes of one id are done in the order they were asked for.
  */
 export interface Records<T> {
-  /** Everything on disk. A record that cannot be read, or that `parse` refuses, is set aside and hides no other. */
+  /** Everything on disk. A record that cannot be read, or that is of another version, is set aside and hides no other. */
   load(): Promise<{ records: T[]; corrupt: CorruptRecord[] }>;
   put(id: string, record: T): Promise<void>;
   /** Idempotent. */

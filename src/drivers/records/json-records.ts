@@ -9,9 +9,9 @@ const suffix = ".json";
 
 /**
  * Records in `directory`, which is made when needed; what cannot be read goes to `directory/corrupt`.
- * `parse` checks a decoded record and throws when it is not one.
+ * `check` throws for what is no such record.
  */
-export function jsonRecords<T>(directory: string, parse: (value: unknown) => T): Records<T> {
+export function jsonRecords<T>(directory: string, check: (value: unknown) => void): Records<T> {
   const writing = new KeyedMutex<string>();
   const fileOf = (id: string): string => path.join(directory, `${id}${suffix}`);
 
@@ -36,7 +36,9 @@ export function jsonRecords<T>(directory: string, parse: (value: unknown) => T):
       await Promise.all(
         ids.map(async (id) => {
           try {
-            records.push(parse(JSON.parse(await readFile(fileOf(id), "utf8"))));
+            const record: unknown = JSON.parse(await readFile(fileOf(id), "utf8"));
+            check(record);
+            records.push(record as T);
           } catch (error) {
             corrupt.push(await setAside(id, error));
           }
