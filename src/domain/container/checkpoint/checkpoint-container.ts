@@ -11,13 +11,22 @@ import { dumpDocuments, externalMounts, mountPlaces } from "./dump-documents.ts"
 import { whileFrozen } from "./freeze.ts";
 import { requireCriu } from "./usable-criu.ts";
 
+type CheckpointDrivers = Pick<
+  ContainerDrivers,
+  "checkpoints" | "runtimes" | "store" | "sandboxes" | "storage" | "logger"
+> & {
+  settings: Pick<ContainerDrivers["settings"], "criuEnabled" | "isSandboxed">;
+  images: Pick<ContainerDrivers["images"], "find">;
+  bundles: Pick<ContainerDrivers["bundles"], "readFile">;
+};
+
 /**
  * Writes an archive of a running container to `location`: its memory, its files and what it was made of. The container stands still
  * while it is looked at and goes on while the archive is written. A call that fails, or whose `signal` aborts, leaves nothing.
  * @throws DomainError failed-precondition where this cannot be done, internal with criu's reasons, or the signal's reason
  */
 export async function checkpointContainer(
-  drivers: ContainerDrivers,
+  drivers: CheckpointDrivers,
   container: Container,
   location: string,
   signal: AbortSignal,
@@ -51,7 +60,7 @@ function requireRunning(container: Container): void {
 }
 
 async function documents(
-  drivers: ContainerDrivers,
+  drivers: CheckpointDrivers,
   container: Container,
   spec: OciSpec,
   checkpointedAtNs: string,
@@ -69,7 +78,7 @@ async function documents(
 }
 
 async function dumpProcesses(
-  drivers: ContainerDrivers,
+  drivers: CheckpointDrivers,
   container: Container,
   { images, work, processFile }: DumpPlaces,
   signal: AbortSignal,
@@ -86,7 +95,7 @@ async function dumpProcesses(
 }
 
 async function dumpFiles(
-  drivers: ContainerDrivers,
+  drivers: CheckpointDrivers,
   container: Container,
   spec: OciSpec,
   { listFile }: DumpPlaces,

@@ -1,4 +1,6 @@
 import type { OciSpec } from "#spec/oci-runtime.ts";
+import type { Container } from "../container.ts";
+import { exampleContainerRequest } from "../request-example.ts";
 
 // Documents of a checkpoint for tests.
 
@@ -39,3 +41,24 @@ export const exampleConfigText = JSON.stringify({
   rootfsImageName: "registry.example/app:1",
   checkpointedTime: "2026-02-03T04:05:06.789012345Z",
 });
+
+/** A running container. */
+export const exampleContainer: Container = {
+  version: 1,
+  id: "c",
+  sandboxId: "s",
+  request: exampleContainerRequest(),
+  runtimeHandler: "runc",
+  createdAtNs: "1700000000000000000",
+  bootId: "boot",
+  state: { kind: "running", startedAtNs: "1" },
+  imageId: "a".repeat(64),
+  imageRef: "registry.example/app@sha256:b",
+  logPath: "/log",
+  mounts: [],
+  user: { uid: 0, gid: 0, supplementalGroups: [] },
+  stopSignal: "SIGTERM",
+  resources: undefined,
+  cgroupsPath: "/c",
+  privileged: false,
+};

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DomainError } from "#errors/domain-error.ts";
-import type { Container } from "../container.ts";
 import { exampleContainerRequest, exampleMount, exampleSecurityContext } from "../request-example.ts";
-import { exampleConfigText, exampleSpec } from "./checkpoint-example.ts";
+import { exampleConfigText, exampleContainer, exampleSpec } from "./checkpoint-example.ts";
 import { dumpDocuments, externalMounts, mountPlaces } from "./dump-documents.ts";
 import { parseCheckpoint } from "./parsed-checkpoint.ts";
 import { requireMounts, restoredRequest } from "./restored-request.ts";
@@ -13,27 +12,8 @@ const isInvalid = (words: RegExp) => (error: unknown) =>
   error instanceof DomainError && error.kind === "invalid-argument" && words.test(error.message);
 
 describe("the documents of a checkpoint", () => {
-  const container: Container = {
-    version: 1,
-    id: "c",
-    sandboxId: "s",
-    request: exampleContainerRequest(),
-    runtimeHandler: "runc",
-    createdAtNs: "1700000000000000000",
-    bootId: "boot",
-    state: { kind: "running", startedAtNs: "1" },
-    imageId: "a".repeat(64),
-    imageRef: "registry.example/app@sha256:b",
-    logPath: "/log",
-    mounts: [],
-    user: { uid: 0, gid: 0, supplementalGroups: [] },
-    stopSignal: "SIGTERM",
-    resources: undefined,
-    cgroupsPath: "/c",
-    privileged: false,
-  };
   const facts = {
-    container,
+    container: exampleContainer,
     spec: exampleSpec(),
     imageName: "registry.example/app:1",
     pod: { name: "pod", namespace: "ns" },

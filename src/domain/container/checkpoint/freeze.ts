@@ -2,9 +2,11 @@ import type { ContainerDrivers } from "../container-drivers.ts";
 import { isPaused } from "../container.ts";
 import type { Container } from "../container.ts";
 
+type FreezeDrivers = Pick<ContainerDrivers, "store" | "runtimes">;
+
 /** Does `work` while no process of a container runs. One that somebody has paused stays paused. */
 export async function whileFrozen(
-  drivers: ContainerDrivers,
+  drivers: FreezeDrivers,
   container: Container,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -16,7 +18,7 @@ export async function whileFrozen(
 }
 
 /** Lets a container run on unless it does, has ended, or is paused by somebody's wish. */
-export async function thaw(drivers: ContainerDrivers, container: Container): Promise<void> {
+export async function thaw(drivers: FreezeDrivers, container: Container): Promise<void> {
   const now = drivers.store.index.current(container.id);
   if (now === undefined || isPaused(now)) return;
   const runtime = drivers.runtimes.get(container.runtimeHandler);

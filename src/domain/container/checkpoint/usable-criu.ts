@@ -8,7 +8,12 @@ const unavailable = "checkpoint/restore support not available";
  * Sees to it that containers of a runtime handler can be checkpointed and restored on this node.
  * @throws DomainError failed-precondition naming what is missing
  */
-export async function requireCriu(drivers: ContainerDrivers, handler: string): Promise<void> {
+export async function requireCriu(
+  drivers: Pick<ContainerDrivers, "checkpoints" | "runtimes"> & {
+    settings: Pick<ContainerDrivers["settings"], "criuEnabled" | "isSandboxed">;
+  },
+  handler: string,
+): Promise<void> {
   const { settings, checkpoints, runtimes } = drivers;
   const refuse = (why: string): DomainError => new DomainError("failed-precondition", `${unavailable}: ${why}`);
   if (!settings.criuEnabled) throw refuse("it is switched off by enable_criu_support = false in [crio.runtime]");
