@@ -7,65 +7,72 @@
 #
 # The guest sees a copy of the project; what it leaves in /host/out is in $OUT afterwards. Environment:
 #   CGROUP_MANAGER=systemd|cgroupfs   RUNTIME=runc|crun   LSM=apparmor|selinux|none   (the first is the default)
+#   ENFORCE=1          makes SELinux enforce during critest
 #   GUEST_TOOLS        folder of guest.sh; its own variables (UML, UMLARGS, MEM, LIMIT, GUEST, GUEST_DIR) are passed on
 #   CONFORMANCE_TOOLS  folder of critest.sh and the registry's images; KIT is where those are kept
 #   OUT                folder for logs and results
 set -euo pipefail
 
-home=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
-tools=$(realpath "${GUEST_TOOLS:-$home/../shared/tools/guest}")
-conformance=$(realpath "${CONFORMANCE_TOOLS:-$home/../shared/tools/conformance}")
-kit=${KIT:-/var/tmp/berth-conformance}
-export GUEST_DIR=${GUEST_DIR:-/var/lib/berth-guest}
-# The own kernel has cpusets, nftables and iptables; without it bridges cannot masquerade.
-if [ -z "${UML:-}" ] && [ -x "$GUEST_DIR/uml/usr/bin/linux" ]; then
-  export UML=linux UMLARGS=${UMLARGS:-ncpus=2}
-fi
-export MEM=${MEM:-3072} LIMIT=${LIMIT:-1800}
+# A function, so that the script may be changed while it runs.
+main() {
+  home=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
+  tools=$(realpath "${GUEST_TOOLS:-$home/../shared/tools/guest}")
+  conformance=$(realpath "${CONFORMANCE_TOOLS:-$home/../shared/tools/conformance}")
+  kit=${KIT:-/var/tmp/berth-conformance}
+  export GUEST_DIR=${GUEST_DIR:-/var/lib/berth-guest}
+  # The own kernel has cpusets, nftables and iptables; without it bridges cannot masquerade.
+  if [ -z "${UML:-}" ] && [ -x "$GUEST_DIR/uml/usr/bin/linux" ]; then
+    export UML=linux UMLARGS=${UMLARGS:-ncpus=2}
+  fi
+  export MEM=${MEM:-3072} LIMIT=${LIMIT:-1800}
 
-what=${1:-}
-case $what in
-  critest | integration | sh) shift ;;
-  *)
-    sed -n '2,14p' "$0"
-    exit 2
-    ;;
-esac
-if [ ! -e "$GUEST_DIR/disk.img" ]; then
-  echo "there is no guest in $GUEST_DIR: run $tools/guest.sh build (and $tools/guest.sh kernel) first" >&2
-  exit 1
-fi
+  what=${1:-}
+  case $what in
+    critest | integration | sh) shift ;;
+    *)
+      sed -n '2,15p' "$0"
+      exit 2
+      ;;
+  esac
+  if [ ! -e "$GUEST_DIR/disk.img" ]; then
+    echo "there is no guest in $GUEST_DIR: run $tools/guest.sh build (and $tools/guest.sh kernel) first" >&2
+    exit 1
+  fi
 
-stage=$(mktemp -d "$GUEST_DIR/stage.XXXXXX")
-out=${OUT:-$GUEST_DIR/out/$what}
-trap 'rm -rf "$stage"' EXIT
-mkdir -p "$stage/berth" "$stage/out" "$stage/bin"
+  stage=$(mktemp -d "$GUEST_DIR/stage.XXXXXX")
+  out=${OUT:-$GUEST_DIR/out/$what}
+  trap 'rm -rf "$stage"' EXIT
+  mkdir -p "$stage/berth" "$stage/out" "$stage/bin"
 
-# Hard links where the guest only reads; the sources are copied, since somebody may be at work on them.
-for entry in bin src test scripts packaging docs package.json tsconfig.json layers.json; do
-  [ ! -e "$home/$entry" ] || cp -a "$home/$entry" "$stage/berth/"
-done
-cp -al "$home/node_modules" "$stage/berth/" 2>/dev/null || cp -a "$home/node_modules" "$stage/berth/"
-if [ "$what" = critest ]; then
-  cp -a "$conformance" "$stage/conformance"
-  cp "$(command -v critest)" "$(command -v crictl)" "$stage/bin/"
-  "$conformance/registry.sh" start
-  mkdir -p "$stage/kit"
-  cp -al "$kit/registry" "$stage/kit/" 2>/dev/null || cp -a "$kit/registry" "$stage/kit/"
-  cp "$kit/images.txt" "$stage/kit/"
-fi
+  # Hard links where the guest only reads; the sources are copied, since somebody may be at work on them.
+  for entry in bin src test scripts packaging docs package.json tsconfig.json layers.json; do
+    [ ! -e "$home/$entry" ] || cp -a "$home/$entry" "$stage/berth/"
+  done
+  cp -al "$home/node_modules" "$stage/berth/" 2>/dev/null || cp -a "$home/node_modules" "$stage/berth/"
+  if [ "$what" = critest ]; then
+    cp -a "$conformance" "$stage/conformance"
+    cp "$(command -v critest)" "$(command -v crictl)" "$stage/bin/"
+    "$conformance/registry.sh" start
+    mkdir -p "$stage/kit"
+    cp -al "$kit/registry" "$stage/kit/" 2>/dev/null || cp -a "$kit/registry" "$stage/kit/"
+    cp "$kit/images.txt" "$stage/kit/"
+  fi
 
-{
-  printf 'export CGROUP_MANAGER=%q RUNTIME=%q LSM=%q\n' "${CGROUP_MANAGER:-systemd}" "${RUNTIME:-runc}" "${LSM:-apparmor}"
-  printf 'exec bash /host/berth/scripts/guest-inside.sh %q' "$what"
-  [ $# -eq 0 ] || printf ' %q' "$@"
-  printf '\n'
-} >"$stage/command.sh"
+  {
+    printf 'export CGROUP_MANAGER=%q RUNTIME=%q LSM=%q ENFORCE=%q\n' \
+      "${CGROUP_MANAGER:-systemd}" "${RUNTIME:-runc}" "${LSM:-apparmor}" "${ENFORCE:-}"
+    printf 'exec bash /host/berth/scripts/guest-inside.sh %q' "$what"
+    [ $# -eq 0 ] || printf ' %q' "$@"
+    printf '\n'
+  } >"$stage/command.sh"
 
-status=0
-"$tools/guest.sh" run -d "$stage" 'bash /host/command.sh' || status=$?
-rm -rf "$out"
-mkdir -p "$(dirname "$out")"
-mv "$stage/out" "$out"
-echo "guest: ended with $status; logs and results are in $out"
-exit "$status"
+  status=0
+  "$tools/guest.sh" run -d "$stage" 'bash /host/command.sh' || status=$?
+  mkdir -p "$out"
+  rm -rf "$out"/{guest,log,berth.log,kernel.log}
+  cp -a "$stage/out/." "$out/"
+  echo "guest: ended with $status; logs and results are in $out"
+  exit "$status"
+}
+
+main "$@"
