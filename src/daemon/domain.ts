@@ -5,6 +5,7 @@ import type { ContainerDrivers, ContainerSettings } from "#domain/container/cont
 import { ContainerStore } from "#domain/container/container-store.ts";
 import { infraRunner } from "#domain/container/infra.ts";
 import { ContainerStops } from "#domain/container/stop-container.ts";
+import { workloadOf } from "#domain/container/workload.ts";
 import { ImageService } from "#domain/image/image-service.ts";
 import { CheckpointService } from "#domain/pod/checkpoint-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
@@ -177,6 +178,13 @@ function sandboxSettings(config: () => Config, drivers: Drivers): SandboxSetting
     bootId: drivers.bootId,
     nodeName: drivers.nodeName,
     defaultHandler: drivers.handlers.runtimes.defaultHandler,
+    allowedAnnotations(handler, annotations) {
+      const { allowedAnnotations } = drivers.handlers.settings(drivers.handlers.runtimes.get(handler).handler);
+      return [
+        ...allowedAnnotations,
+        ...(workloadOf(runtime.workloads.values(), annotations)?.allowedAnnotations ?? []),
+      ];
+    },
     checkHandler: (handler) => void drivers.handlers.runtimes.get(handler),
     checkUserNamespaces(handler) {
       const { handler: name } = drivers.handlers.runtimes.get(handler);
@@ -203,8 +211,7 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
     bootId: drivers.bootId,
     systemdCgroup: runtime.cgroupManager === "systemd",
     noPivot: runtime.noPivot,
-    createTimeoutMs:
-      Math.max(30, handlers.settings(handlers.runtimes.defaultHandler).containerCreateTimeoutSeconds) * 1000,
+    createTimeoutMs: (handler) => handlers.settings(handler).containerCreateTimeoutSeconds * 1000,
     defaultLogDirectory: paths.podLogs,
     pauseImage: image.pauseImage,
     pauseCommand: image.pauseCommand === "" ? [] : image.pauseCommand.split(/\s+/),

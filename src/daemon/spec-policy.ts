@@ -73,6 +73,7 @@ async function makePolicy(
     deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
     hostNetworkDisablesSelinux: runtime.hostnetworkDisableSelinux,
     privilegedWithoutHostDevices: settings.privilegedWithoutHostDevices,
+    minInjectedGomaxprocs: runtime.minInjectedGomaxprocs,
     minMemoryBytes: settings.containerMinMemoryBytes,
     allowedAnnotations: settings.allowedAnnotations,
     defaultAnnotations: Object.fromEntries(settings.defaultAnnotations),

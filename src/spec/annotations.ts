@@ -58,6 +58,7 @@ export const requestAnnotation = {
   cgroupWritable: ["cgroup2-mount-hierarchy-rw.crio.io", "io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw"],
   devices: ["devices.crio.io", "io.kubernetes.cri-o.Devices"],
   shmSize: ["shm-size.crio.io", "io.kubernetes.cri-o.ShmSize"],
+  skipGomaxprocs: ["skip-gomaxprocs.crio.io", "io.kubernetes.cri-o.SkipGomaxprocs"],
   umask: ["umask.crio.io", "io.kubernetes.cri-o.umask"],
   unifiedCgroup: ["unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup"],
   usernsMode: ["userns-mode.crio.io", "io.kubernetes.cri-o.userns-mode"],

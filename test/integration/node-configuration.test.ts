@@ -26,6 +26,7 @@ describe("what the node's configuration gives every container", { skip: cannotRu
         `timezone = "${existsSync(zone) ? "Asia/Kathmandu" : ""}"`,
         'allowed_devices = ["/dev/full"]',
         "log_to_journald = true",
+        "min_injected_gomaxprocs = 3",
       ].join("\n"),
       "crio.runtime.runtimes.runc": 'allowed_annotations = ["devices.crio.io"]',
       "crio.runtime.workloads.small": [
@@ -35,6 +36,7 @@ describe("what the node's configuration gives every container", { skip: cannotRu
       ].join("\n"),
       "crio.runtime.runtimes.other": [
         `runtime_path = "${findProgram("runc")}"`,
+        'allowed_annotations = ["shm-size.crio.io"]',
         `monitor_path = "${folder}/own-conmon"`,
         'monitor_env = ["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "OWN=yes"]',
       ].join("\n"),
@@ -91,6 +93,31 @@ describe("what the node's configuration gives every container", { skip: cannotRu
     assert.equal(await shares("plain"), 7n);
     assert.equal(await shares("special"), 9n);
     await removePod(daemon, pod.id);
+  });
+
+  it("is GOMAXPROCS for containers without a CPU limit", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "threads");
+    const look = ["sh", "-c", "echo ${GOMAXPROCS-none}"];
+    const says = async (name: string, resources: { cpuShares?: bigint; cpuQuota?: bigint }) =>
+      (await runToEnd(daemon, pod, containerConfig(busybox, name, look, { linux: { resources } }))).stdout;
+    assert.equal(await says("idle", {}), "3\n");
+    assert.equal(await says("busy", { cpuShares: 2048n }), "4\n");
+    assert.equal(await says("limited", { cpuQuota: 50_000n }), "none\n");
+    await removePod(daemon, pod.id);
+  });
+
+  it("is a larger /dev/shm for pods whose handler allows to ask for it", async () => {
+    const { daemon, busybox } = suite;
+    const look = ["sh", "-c", "df -m /dev/shm | tail -n 1 | awk '{print $2}'"];
+    const size = async (name: string, handler: string) => {
+      const pod = await runPod(daemon, name, { annotations: { "io.kubernetes.cri-o.ShmSize": "7Mi" } }, handler);
+      const { stdout } = await runToEnd(daemon, pod, containerConfig(busybox, "app", look));
+      await removePod(daemon, pod.id);
+      return stdout;
+    };
+    assert.equal(await size("allowed", "other"), "7\n");
+    assert.equal(await size("not-allowed", ""), "64\n");
   });
 
   it("is a monitor of the handler's own", async () => {

@@ -19,8 +19,8 @@ export const containerFields = {
     default: 0,
     flags: ["inject-gomaxprocs", "min-injected-gomaxprocs"],
     check: atLeast(0),
-    status: "accepted",
-    description: "Sets GOMAXPROCS in containers without a CPU limit, to at least this; 0 does not.",
+    description:
+      "Sets GOMAXPROCS in containers without a CPU limit to twice the CPUs that they ask for, at least to this; 0 does not. The annotation skip-gomaxprocs.crio.io leaves a pod alone.",
   }),
   defaultSysctls: list("default_sysctls", {
     default: [],

@@ -1,7 +1,7 @@
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { allowedAnnotations } from "#spec/allowed-annotations.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { allowedAnnotations } from "./oci-spec/annotations.ts";
 import { type FoundDevice, parseAnnotatedDevices } from "./oci-spec/devices.ts";
 import type { ContainerRequest } from "./request.ts";
 

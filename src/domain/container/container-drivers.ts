@@ -27,7 +27,7 @@ export interface ContainerSettings {
   bootId: string;
   systemdCgroup: boolean;
   noPivot: boolean;
-  createTimeoutMs: number;
+  createTimeoutMs(this: void, handler: string): number;
   /** Where logs go when the kubelet names no directory. */
   defaultLogDirectory: string;
   /** `pause_image` and `pause_command`. */

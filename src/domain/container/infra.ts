@@ -63,7 +63,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         systemdCgroup: settings.systemdCgroup,
         noPivot: settings.noPivot,
         placeMonitor: (pid) => cgroups.placeMonitor(sandbox.cgroupParent, sandbox.id, pid),
-        timeoutMs: settings.createTimeoutMs,
+        timeoutMs: settings.createTimeoutMs(runtime.handler),
       });
       await runtime.start(sandbox.id);
       return { process: container, monitor: watcher };

@@ -23,6 +23,6 @@ export function monitoredCreate(
     systemdCgroup: settings.systemdCgroup,
     noPivot: settings.noPivot,
     placeMonitor: (pid) => cgroups.placeMonitor(sandbox.cgroupParent, id, pid),
-    timeoutMs: settings.createTimeoutMs,
+    timeoutMs: settings.createTimeoutMs(runtimeHandler),
   };
 }

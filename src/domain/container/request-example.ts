@@ -1,20 +1,9 @@
-import type { LinuxResources, NamespaceOptions, SandboxRequest } from "#domain/sandbox/request.ts";
+import type { NamespaceOptions, SandboxRequest } from "#domain/sandbox/request.ts";
 import type { ContainerRequest, ContainerSecurityContext, MountRequest } from "./request.ts";
 
-// Requests for tests: plain ones that nothing special was asked for.
+export { noResources } from "./no-resources.ts";
 
-export const noResources: LinuxResources = {
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  cpuShares: 0,
-  memoryLimitBytes: 0,
-  memorySwapLimitBytes: 0,
-  oomScoreAdj: 0,
-  cpusetCpus: "",
-  cpusetMems: "",
-  hugepageLimits: [],
-  unified: {},
-};
+// Requests for tests: plain ones that nothing special was asked for.
 
 export const podNamespaces: NamespaceOptions = {
   network: "pod",

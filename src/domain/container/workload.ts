@@ -1,5 +1,6 @@
 import type { LinuxResources } from "#domain/sandbox/request.ts";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { noResources } from "./no-resources.ts";
 
 /** `[crio.runtime.workloads.NAME]`: what pods that opt in by an annotation get. */
 export interface Workload {
@@ -94,16 +95,3 @@ function parse(key: string, text: string): Readonly<Record<string, unknown>> {
     });
   }
 }
-
-const noResources: LinuxResources = {
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  cpuShares: 0,
-  memoryLimitBytes: 0,
-  memorySwapLimitBytes: 0,
-  oomScoreAdj: 0,
-  cpusetCpus: "",
-  cpusetMems: "",
-  hugepageLimits: [],
-  unified: {},
-};

@@ -3,6 +3,7 @@ import type { NamespaceKind } from "#drivers/namespaces/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { settleAll } from "#lib/settle.ts";
+import { allowedAnnotations } from "#spec/allowed-annotations.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import { checkedCgroupParent } from "./cgroups-path.ts";
 import { connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
@@ -102,14 +103,16 @@ async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtim
 }
 
 async function makeFiles(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<SandboxFiles> {
-  const { request, id } = sandbox;
+  const { request, id, runtimeHandler } = sandbox;
+  const allowed = drivers.settings.allowedAnnotations(runtimeHandler, request.annotations);
+  const annotations = allowedAnnotations(request.annotations, allowed);
   undo.defer(() => drivers.files.remove(id));
   return drivers.files.create(id, {
     resolvConf: resolvConf(request.dnsConfig),
     hostname: sandbox.hostname,
     shmSizeBytes: usesHost(request, "ipc")
       ? undefined
-      : shmSizeBytes(requestedBy(request.annotations, requestAnnotation.shmSize)),
+      : shmSizeBytes(requestedBy(annotations, requestAnnotation.shmSize)),
     mountLabel: podMountLabel(drivers, sandbox),
   });
 }

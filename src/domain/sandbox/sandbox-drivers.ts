@@ -26,6 +26,8 @@ export interface SandboxSettings {
   checkHandler(handler: string): void;
   /** @throws DomainError for a handler whose runtime cannot do user namespaces */
   checkUserNamespaces(handler: string): void;
+  /** Beginnings of restricted annotation keys that a pod with these annotations may use. */
+  allowedAnnotations(handler: string, annotations: Readonly<Record<string, string>>): readonly string[];
   defaultSysctls: Readonly<Record<string, string>>;
   cgroupManager: "systemd" | "cgroupfs";
   /** How long a new pod waits for a network that is not ready. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { exampleHostFacts } from "#drivers/security/fake.ts";
 import { exampleContainerRequest, exampleSandboxRequest } from "../request-example.ts";
-import { allowedAnnotations, containerAnnotations, sandboxAnnotations } from "./annotations.ts";
+import { allowedAnnotations } from "#spec/allowed-annotations.ts";
+import { containerAnnotations, sandboxAnnotations } from "./annotations.ts";
 import { exampleInputs, examplePolicy, exampleSandboxFacts } from "./inputs-example.ts";
 
 describe("annotations of users", () => {

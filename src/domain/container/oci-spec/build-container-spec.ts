@@ -1,14 +1,18 @@
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
+import type { LinuxResources } from "#domain/sandbox/request.ts";
 import { selinuxLabels } from "#domain/sandbox/selinux-labels.ts";
 import type { SelinuxLabels } from "#drivers/security/index.ts";
+import { allowedAnnotations } from "#spec/allowed-annotations.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
 import type { OciLinux, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
-import { allowedAnnotations, containerAnnotations, usersAnnotations } from "./annotations.ts";
+import { noResources } from "../no-resources.ts";
+import { containerAnnotations, usersAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
 import { applyCdiEdits } from "./cdi-edits.ts";
 import { runsSystemd } from "./default-mounts.ts";
 import { buildDevices } from "./devices.ts";
+import { gomaxprocs } from "./gomaxprocs.ts";
 import { buildMaskedPaths } from "./masked.ts";
 import { buildMounts, type MountResult } from "./mounts.ts";
 import { buildNamespaces, hasUserNamespace, userNamespaceMaps } from "./namespaces.ts";
@@ -17,6 +21,7 @@ import { buildResources, oomScoreAdj } from "./resources.ts";
 import { buildRlimits } from "./rlimits.ts";
 import { buildSeccomp, type SeccompResult } from "./seccomp.ts";
 import type { ContainerSpecInputs } from "./spec-inputs.ts";
+import { unifiedByAnnotation } from "./unified-annotation.ts";
 import { parseUmask, type ResolvedUser, resolveUser } from "./user.ts";
 
 /** Version of the runtime specification that config.json says it follows: the newest that runc 1.1 knows. */
@@ -40,6 +45,8 @@ interface Parts {
   seccomp: SeccompResult;
   labels: SelinuxLabels;
   mounts: MountResult;
+  /** Those of the pod and the container that are allowed to have an effect. */
+  annotations: Record<string, string>;
   warnings: string[];
 }
 
@@ -74,6 +81,7 @@ function buildParts(inputs: ContainerSpecInputs): Parts {
   const { securityContext } = container.request.linux;
   const image = container.image.config.config ?? {};
   const args = processArgs(container.request, image);
+  const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
   const capabilities = buildCapabilities({
     request: securityContext.capabilities,
     privileged: securityContext.privileged,
@@ -98,7 +106,8 @@ function buildParts(inputs: ContainerSpecInputs): Parts {
     capabilities,
     seccomp,
     labels: labelsOf(inputs, args),
-    mounts: mountsOf(inputs, args),
+    mounts: mountsOf(inputs, args, annotations),
+    annotations,
     warnings: [...capabilityWarnings(capabilities), ...seccomp.warnings],
   };
 }
@@ -116,10 +125,13 @@ function labelsOf({ host, policy, sandbox, container }: ContainerSpecInputs, arg
   });
 }
 
-function mountsOf(inputs: ContainerSpecInputs, args: readonly string[]): MountResult {
+function mountsOf(
+  inputs: ContainerSpecInputs,
+  args: readonly string[],
+  annotations: Readonly<Record<string, string>>,
+): MountResult {
   const { host, policy, container } = inputs;
   const { privileged, namespaceOptions } = container.request.linux.securityContext;
-  const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
   const systemd = runsSystemd(args);
   const writableByAnnotation = requestedBy(annotations, requestAnnotation.cgroupWritable) === "true";
   return buildMounts({
@@ -155,8 +167,7 @@ function buildProcess(inputs: ContainerSpecInputs, parts: Parts): OciProcess {
     enabled: host.apparmor.enabled,
     defaultProfile: policy.apparmorProfile,
   });
-  const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
-  const umask = parseUmask(requestedBy(annotations, requestAnnotation.umask));
+  const umask = parseUmask(requestedBy(parts.annotations, requestAnnotation.umask));
   const { uid, gid, additionalGids, home } = parts.user;
   return {
     terminal: request.tty,
@@ -165,7 +176,7 @@ function buildProcess(inputs: ContainerSpecInputs, parts: Parts): OciProcess {
     env: processEnv({
       request: request.env,
       image,
-      defaults: [...policy.defaultEnv, ...(runsSystemd(parts.args) ? ["container=crio"] : [])],
+      defaults: [...policy.defaultEnv, ...environmentOf(inputs, parts)],
       hostname: sandbox.hostname,
       home: container.rootfs.passwd === "" ? undefined : home,
       tty: request.tty,
@@ -180,8 +191,27 @@ function buildProcess(inputs: ContainerSpecInputs, parts: Parts): OciProcess {
   };
 }
 
-function buildLinux({ host, policy, sandbox, container }: ContainerSpecInputs, parts: Parts): OciLinux {
-  const { securityContext, resources: requested } = container.request.linux;
+/** Variables that berth sets unless the image or the request does. */
+function environmentOf({ policy, container }: ContainerSpecInputs, parts: Parts): string[] {
+  const skips = requestedBy(parts.annotations, requestAnnotation.skipGomaxprocs) === "true";
+  const threads = skips ? undefined : gomaxprocs(policy.minInjectedGomaxprocs, container.request.linux.resources);
+  return [
+    ...(runsSystemd(parts.args) ? ["container=crio"] : []),
+    ...(threads === undefined ? [] : [`GOMAXPROCS=${threads}`]),
+  ];
+}
+
+/** What the request asks for, with what its pod's annotation adds. */
+function requestedResources({ container }: ContainerSpecInputs, parts: Parts): LinuxResources | undefined {
+  const { resources } = container.request.linux;
+  const unified = unifiedByAnnotation(parts.annotations, container.request.metadata.name);
+  if (Object.keys(unified).length === 0) return resources;
+  return { ...(resources ?? noResources), unified: { ...resources?.unified, ...unified } };
+}
+
+function buildLinux(inputs: ContainerSpecInputs, parts: Parts): OciLinux {
+  const { host, policy, sandbox, container } = inputs;
+  const { securityContext } = container.request.linux;
   const { privileged, namespaceOptions } = securityContext;
   const { uid, gid } = parts.user;
   const devices = buildDevices({
@@ -190,7 +220,7 @@ function buildLinux({ host, policy, sandbox, container }: ContainerSpecInputs, p
     owner: policy.deviceOwnershipFromSecurityContext && uid !== 0 ? { uid, gid } : undefined,
   });
   const { resources, warnings } = buildResources({
-    requested,
+    requested: requestedResources(inputs, parts),
     cgroup: host.cgroup,
     minMemoryBytes: policy.minMemoryBytes,
     pidsLimit: policy.pidsLimit,

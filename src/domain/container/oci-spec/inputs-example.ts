@@ -21,6 +21,7 @@ export function examplePolicy(changes: Partial<SpecPolicy> = {}): SpecPolicy {
     deviceOwnershipFromSecurityContext: false,
     hostNetworkDisablesSelinux: true,
     privilegedWithoutHostDevices: false,
+    minInjectedGomaxprocs: 0,
     minMemoryBytes: 12 << 20,
     allowedAnnotations: [],
     defaultAnnotations: {},

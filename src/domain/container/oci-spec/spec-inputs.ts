@@ -31,6 +31,8 @@ export interface SpecPolicy {
   hostNetworkDisablesSelinux: boolean;
   privilegedWithoutHostDevices: boolean;
   minMemoryBytes: number;
+  /** `min_injected_gomaxprocs`; 0 sets none. */
+  minInjectedGomaxprocs: number;
   /** Beginnings of restricted annotation keys that may be used. */
   allowedAnnotations: readonly string[];
   /** Given to containers that do not set them. */
