@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { after, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import type { TestDaemon } from "../support/daemon.ts";
@@ -35,7 +32,7 @@ import { wrapPrograms, type WrappedPrograms } from "../support/wrapper.ts";
 const { runPodSandbox, listPodSandbox, listContainers } = RuntimeService.method;
 
 interface Point {
-  program: Exclude<keyof WrappedPrograms, "pluginFolder" | "behave">;
+  program: Exclude<keyof WrappedPrograms, "pluginFolder" | "behave" | "remove">;
   call: string;
 }
 
@@ -49,16 +46,17 @@ const points: readonly Point[] = [
   { program: "bridge", call: "DEL *" },
 ];
 
-const folder = mkdtempSync(path.join(tmpdir(), "berth-crash-"));
-
 describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods() }, () => {
-  const programs = wrapPrograms(folder);
+  let programs: WrappedPrograms;
+  before(() => {
+    programs = wrapPrograms();
+  });
   const suite = useDaemon(() => ({
     runtimePath: programs.runc.file,
     conmonPath: programs.conmon.file,
     pluginFolders: [programs.pluginFolder],
   }));
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => programs.remove());
 
   /** From RunPodSandbox to RemovePodSandbox, as far as the daemon lives. */
   async function life(daemon: TestDaemon, config: PodConfig): Promise<void> {

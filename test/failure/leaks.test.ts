@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { after, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { openFilesOf } from "../support/footprint.ts";
@@ -21,7 +18,7 @@ import {
 import { cannotRunPods } from "../support/requirements.ts";
 import { wrapPrograms, type Trouble, type WrappedPrograms } from "../support/wrapper.ts";
 
-type Program = Exclude<keyof WrappedPrograms, "pluginFolder" | "behave">;
+type Program = Exclude<keyof WrappedPrograms, "pluginFolder" | "behave" | "remove">;
 
 interface Injection {
   program: Program;
@@ -43,7 +40,6 @@ const injections: readonly Injection[] = [
   { program: "runc", call: "* delete *", troubles: ["fail-before", "fail-after", "die"], fails: "maybe" },
 ];
 
-const folder = mkdtempSync(path.join(tmpdir(), "berth-wrap-"));
 const podCount = 50;
 const atOnce = 5;
 
@@ -76,13 +72,16 @@ describe("fifty pods", { skip: cannotRunPods() }, () => {
 });
 
 describe("a pod at which something fails", { skip: cannotRunPods() }, () => {
-  const programs = wrapPrograms(folder);
+  let programs: WrappedPrograms;
+  before(() => {
+    programs = wrapPrograms();
+  });
   const suite = useDaemon(() => ({
     runtimePath: programs.runc.file,
     conmonPath: programs.conmon.file,
     pluginFolders: [programs.pluginFolder],
   }));
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => programs.remove());
 
   /** Makes a pod with a container and ends it; says where it failed. */
   async function life(config: PodConfig): Promise<"start" | "end" | "nowhere"> {

@@ -191,7 +191,7 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     const pod = await runPod(daemon, "rebooted");
     const id = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
     await daemon.kill("SIGKILL");
-    await daemon.pretendReboot();
+    daemon.pretendReboot();
     await daemon.start();
     assert.equal((await podStatus(daemon, pod.id)).state, PodSandboxState.SANDBOX_NOTREADY);
     assert.equal((await containerStatus(daemon, id)).state, ContainerState.CONTAINER_EXITED);

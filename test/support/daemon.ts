@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, type CriClient } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { atExit } from "./at-exit.ts";
 import { placesIn, writeConfiguration, type DaemonPlaces, type DaemonSettings } from "./daemon-config.ts";
 import { eventually } from "./eventually.ts";
 import { footprintOf, leftBehind, processesOf, type Footprint } from "./footprint.ts";
@@ -26,9 +27,11 @@ export class TestDaemon implements AsyncDisposable {
   readonly #environment: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
   #cleaned: Promise<string[]> | undefined;
+  readonly #lastResort: Disposable;
 
   constructor(places: DaemonPlaces, environment: NodeJS.ProcessEnv) {
     this.places = places;
+    this.#lastResort = atExit(() => forceAway(places));
     this.#environment = environment;
     // A call that hangs must fail its test, not the whole file.
     this.client = connect(places.socket, { defaultTimeoutMs: 60_000 });
@@ -108,9 +111,9 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Ends what a reboot would end, and makes the next start believe that the boot was another one. */
-  async pretendReboot(): Promise<void> {
+  pretendReboot(): void {
     if (this.running) throw new Error("a reboot ends the daemon first");
-    await endAll(this.places);
+    endAll(this.places);
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     const another = randomUUID();
     const records = readdirSync(this.places.root, { recursive: true, encoding: "utf8" }).filter((name) =>
@@ -192,7 +195,8 @@ export class TestDaemon implements AsyncDisposable {
       () => {},
     );
     complaints.push(...leftBehind(clean, { ...this.footprint(), paths: [] }));
-    await attempt("taking away the rest", () => forceAway(this.places));
+    await attempt("taking away the rest", async () => forceAway(this.places));
+    this.#lastResort[Symbol.dispose]();
     return complaints;
   }
 

@@ -1,5 +1,6 @@
 import { after, before } from "node:test";
 import assert from "node:assert/strict";
+import { exitOnSignals } from "./at-exit.ts";
 import { busyboxConfig, busyboxEntries, pauseEntries } from "./busybox.ts";
 import { startDaemon, type DaemonSettings, type TestDaemon } from "./daemon.ts";
 import { buildImage } from "./image-builder.ts";
@@ -20,6 +21,7 @@ export interface Fixture {
 export function useDaemon(settings: (registry: TestRegistry) => DaemonSettings = () => ({})): Fixture {
   let started: { daemon: TestDaemon; registry: TestRegistry; busybox: string } | undefined;
   before(async () => {
+    exitOnSignals();
     const registry = await startRegistry();
     const chosen = settings(registry);
     const pause = `pause_image = "${registry.host}/test/pause:1"`;

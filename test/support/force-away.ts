@@ -2,22 +2,21 @@ import { execFileSync } from "node:child_process";
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { busyboxPath } from "./busybox.ts";
-import { eventually } from "./eventually.ts";
 import { cgroupHierarchies, cgroupsBelow, mountsBelow, processesOf, type Territory } from "./footprint.ts";
 
 /**
  * Takes away everything of a daemon that is not running any more: processes, mounts, cgroups, the bridge, folders.
  * Throws with what could not be taken away.
  */
-export async function forceAway(territory: Territory): Promise<void> {
-  await endAll(territory);
+export function forceAway(territory: Territory): void {
+  endAll(territory);
   rmSync(territory.folder, { recursive: true, force: true });
 }
 
 /** Ends what a reboot would end, and empties the folder that is on a tmpfs; files of the root stay. */
-export async function endAll(territory: Territory): Promise<void> {
+export function endAll(territory: Territory): void {
   for (const { pid } of processesOf(territory)) tryTo(() => process.kill(pid, "SIGKILL"));
-  await eventually("killed processes to end", () => (processesOf(territory).length === 0 ? true : undefined));
+  awaitNone(() => processesOf(territory).length);
   for (const place of mountsBelow(territory.folder).reverse()) {
     tryTo(() => execFileSync("umount", ["--lazy", place], { stdio: "ignore" }));
   }
@@ -29,6 +28,12 @@ export async function endAll(territory: Territory): Promise<void> {
   // Deleting through a mount would delete somebody else's files.
   if (mounts.length > 0) throw new Error(`still mounted: ${mounts.join(", ")}`);
   rmSync(territory.runroot, { recursive: true, force: true });
+}
+
+/** Without the event loop, because this also runs when the process is about to exit. */
+function awaitNone(count: () => number): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let looks = 0; count() > 0 && looks < 400; looks += 1) Atomics.wait(clock, 0, 0, 25);
 }
 
 function removeCgroups(parent: string): void {

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { atExit } from "./at-exit.ts";
 import type { BuiltImage, BuiltIndex, Content } from "./image-builder.ts";
 
 /** The account that a registry started with `auth` knows. */
@@ -38,9 +39,14 @@ export async function startRegistry(settings: RegistrySettings = {}): Promise<Te
   const child = spawn("docker-registry", ["serve", path.join(folder, "config.yml")], {
     stdio: ["ignore", "ignore", "pipe"],
   });
+  const lastResort = atExit(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
   const stop = async (): Promise<void> => {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
+    lastResort[Symbol.dispose]();
   };
   try {
     await listening(child);

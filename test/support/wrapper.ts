@@ -2,12 +2,14 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { cniPluginFolder, findProgram } from "./requirements.ts";
 
@@ -65,9 +67,12 @@ export interface WrappedPrograms {
   runc: Wrapper;
   pluginFolder: string;
   behave(): void;
+  remove(): void;
 }
 
-export function wrapPrograms(folder: string): WrappedPrograms {
+/** Makes the wrappers in a folder of their own; `remove` takes it away. */
+export function wrapPrograms(): WrappedPrograms {
+  const folder = mkdtempSync(path.join(tmpdir(), "berth-wrap-"));
   const plugins = cniPluginFolder() ?? "/usr/lib/cni";
   const pluginFolder = path.join(folder, "cni");
   mkdirSync(pluginFolder);
@@ -78,7 +83,8 @@ export function wrapPrograms(folder: string): WrappedPrograms {
   const conmon = new Wrapper(folder, "conmon", findProgram("conmon") ?? "conmon");
   const runc = new Wrapper(folder, "runc", findProgram("runc") ?? "runc");
   const behave = (): void => [bridge, portmap, conmon, runc].forEach((wrapper) => wrapper.behave());
-  return { bridge, portmap, conmon, runc, pluginFolder, behave };
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  return { bridge, portmap, conmon, runc, pluginFolder, behave, remove };
 }
 
 function script(program: string, plan: string, calls: string): string {
