@@ -53,12 +53,12 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
         await writeFile(placeOf(id, "parts", name), content, { mode: 0o600 });
     },
 
+    async keepLog(id, file) {
+      await copyIfThere(placeOf(id, "parts", checkpointPart.dumpLog), file);
+    },
+
     async copyLog(id, logPath) {
-      try {
-        await copyFile(logPath, placeOf(id, "parts", checkpointPart.log));
-      } catch (error) {
-        if (!hasErrno(error, "ENOENT")) throw error;
-      }
+      await copyIfThere(logPath, placeOf(id, "parts", checkpointPart.log));
     },
 
     async packChanges(id, root, signal) {
@@ -94,6 +94,14 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
       await rename(partial, location);
     },
   };
+}
+
+async function copyIfThere(source: string, target: string): Promise<void> {
+  try {
+    await copyFile(source, target);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
 }
 
 /** Undefined when there is none, or the one who wrote it did not get far. */

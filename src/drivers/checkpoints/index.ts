@@ -26,6 +26,8 @@ export interface CheckpointDumps {
   write(containerId: string, parts: Readonly<Record<string, string>>): Promise<void>;
   /** What kinds of files the sources of bind mounts are. */
   describe(mounts: readonly { source: string; destination: string }[]): Promise<CheckpointBindMount[]>;
+  /** Copies criu's log out, for somebody to read after `end`; nothing happens when there is none. */
+  keepLog(containerId: string, file: string): Promise<void>;
   /** Copies a log; nothing happens when there is none. */
   copyLog(containerId: string, logPath: string): Promise<void>;
   /** Packs what `listFile` names, each name ended by NUL, of a root. */

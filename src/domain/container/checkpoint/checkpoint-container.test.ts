@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -56,7 +56,7 @@ async function world(methods: Partial<OciRuntime> = {}, state: ContainerState = 
     sandboxes: new SandboxStore(noRecords()),
     storage,
     images: { find: () => undefined },
-    bundles: { readFile: async () => JSON.stringify(exampleSpec({ mounts: [] })) },
+    bundles: { path: () => place, readFile: async () => JSON.stringify(exampleSpec({ mounts: [] })) },
     settings: { criuEnabled: true, isSandboxed: () => false },
     logger: silentLogger,
   };
@@ -125,6 +125,7 @@ describe("checkpointing a container", () => {
     await assert.rejects(failing, isKind("internal", /exited with 1; criu: inotify is too much/));
     assert.equal(isPaused(), false);
     assertClean();
+    assert.match(readFileSync(path.join(place, "dump.log"), "utf8"), /inotify/);
   });
 
   it("is given up when its time is over, whatever step it has reached", async () => {

@@ -17,7 +17,7 @@ type CheckpointDrivers = Pick<
 > & {
   settings: Pick<ContainerDrivers["settings"], "criuEnabled" | "isSandboxed">;
   images: Pick<ContainerDrivers["images"], "find">;
-  bundles: Pick<ContainerDrivers["bundles"], "readFile">;
+  bundles: Pick<ContainerDrivers["bundles"], "path" | "readFile">;
 };
 
 /**
@@ -89,7 +89,9 @@ async function dumpProcesses(
   } catch (error) {
     signal.throwIfAborted();
     const reasons = await drivers.checkpoints.criuErrors(path.join(work, checkpointPart.dumpLog));
-    const said = reasons === "" ? "" : `; criu: ${reasons}`;
+    const log = path.join(drivers.bundles.path(container.id), checkpointPart.dumpLog);
+    await drivers.checkpoints.dumps.keepLog(container.id, log);
+    const said = `${reasons === "" ? "" : `; criu: ${reasons}`}; criu's log is ${log}`;
     throw new DomainError("internal", `${messageOf(error)}${said}`, { cause: error });
   }
 }
