@@ -24,6 +24,7 @@ const runs: readonly TestRun[] = [
   { title: "unit tests", patterns: ["src/**/*.test.ts", "scripts/**/*.test.ts"], oneByOne: false, timeoutSeconds: 300 },
   { title: "integration tests", patterns: ["test/integration/**/*.test.ts"], oneByOne: true, timeoutSeconds: 240 },
   { title: "failure tests", patterns: ["test/failure/**/*.test.ts"], oneByOne: true, timeoutSeconds: 420 },
+  { title: "load tests", patterns: ["test/load/**/*.test.ts"], oneByOne: true, timeoutSeconds: 420 },
 ];
 /** After the signal to end, a file takes away its daemon, pods and mounts. */
 const cleanUpSeconds = 30;
