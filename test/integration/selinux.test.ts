@@ -15,6 +15,7 @@ import {
   type SecurityContext,
 } from "../support/pods.ts";
 import { containerPid } from "../support/cgroup-of.ts";
+import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
 const hasSelinux = existsSync("/sys/fs/selinux/enforce");
@@ -43,6 +44,21 @@ describe("SELinux", { skip: cannotRunPods() || (hasSelinux ? false : "the kernel
     const selinuxOptions = { user: "", role: "", type: "", level: "s0:c4,c5" };
     const label = await labelOf(await runPod(suite.daemon, "named"), "a", { selinuxOptions });
     assert.equal(label, "system_u:system_r:container_t:s0:c4,c5");
+  });
+
+  it("refuses a label that the policy does not know, in words", async () => {
+    const pod = await runPod(suite.daemon, "unknown");
+    for (const [part, value] of [
+      ["type", "berth_no_such_t"],
+      ["level", "s0:c9999"],
+    ] as const) {
+      const selinuxOptions = { user: "", role: "", type: "", level: "", [part]: value };
+      await rejects(
+        labelOf(pod, part, { selinuxOptions }),
+        "INVALID_ARGUMENT",
+        /does not allow the label .*(no_such_t|c9999)/,
+      );
+    }
   });
 
   it("labels the root, the pod's files and its shared memory so that the container may use them", async () => {

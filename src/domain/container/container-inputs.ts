@@ -33,7 +33,9 @@ export async function containerInputs(
   const cdiNames = cdiDeviceNames(request);
   // Processes of this type may use all files as they are: volumes that they get are not changed under everybody else.
   const relabels = request.linux.securityContext.selinux?.type !== "spc_t";
-  const label = relabels ? filesLabel(drivers, sandbox, request) : "";
+  const ownLabel = filesLabel(drivers, sandbox, request);
+  await security.checkSelinuxLabel(ownLabel);
+  const label = relabels ? ownLabel : "";
   const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks, ofNode] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     settleAll(

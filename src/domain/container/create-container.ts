@@ -53,6 +53,7 @@ export async function createContainer(
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
   const built = buildContainerSpec(inputs);
   for (const warning of built.warnings) drivers.logger.debug(warning, { container: draft.id });
+  await drivers.security.checkSelinuxLabel(built.labels.processLabel);
 
   await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
   await makeDeclaredVolumes(drivers, sandbox, { draft, rootfs: mountPath, owner: built.user }, image.config);

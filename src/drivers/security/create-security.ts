@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import type { run as runProcess } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { defaultApparmorProfile, isProfileLoaded } from "./apparmor.ts";
@@ -36,12 +38,27 @@ export async function createSecurity(
     readSeccompProfile: (reference) => readSeccompFile(reference),
     isApparmorProfileLoaded: isProfileLoaded,
     defaultApparmorProfile: defaultApparmorProfile(facts, dependencies),
+    async checkSelinuxLabel(label) {
+      if (facts.selinux.enabled && label !== "") await checkLabel(label);
+    },
     async relabel(root, label, { shared, signal }) {
       if (!facts.selinux.enabled || label === "") return;
       const target = shared ? withoutCategories(label) : label;
       await relabelTree({ root, label: target, attribute: "security.selinux" }, signal);
     },
   };
+}
+
+/** The kernel refuses to have this file written with a label that the policy does not allow. */
+async function checkLabel(label: string): Promise<void> {
+  try {
+    await writeFile("/sys/fs/selinux/context", `${label}\0`);
+  } catch (error) {
+    if (!hasErrno(error, "EINVAL")) return;
+    throw new DomainError("invalid-argument", `the SELinux policy of this node does not allow the label ${label}`, {
+      cause: error,
+    });
+  }
 }
 
 /** `user:role:type:s0:c1,c2` without the categories, for what several pods use. */

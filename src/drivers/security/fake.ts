@@ -66,6 +66,10 @@ export class FakeSecurity implements Security {
     return name;
   }
 
+  async checkSelinuxLabel(label: string): Promise<void> {
+    this.calls.push(`checkSelinuxLabel ${label}`);
+  }
+
   async relabel(path: string, label: string): Promise<void> {
     this.calls.push(`relabel ${path} ${label}`);
   }

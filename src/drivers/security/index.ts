@@ -125,6 +125,11 @@ export interface Security {
    * nothing is walked.
    */
   relabel(path: string, label: string, options: { shared: boolean; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Asks the loaded policy whether it knows a label; an empty one is always right.
+   * @throws DomainError invalid-argument
+   */
+  checkSelinuxLabel(label: string): Promise<void>;
   readonly selinux: SelinuxLevels;
   readonly cdi: Cdi;
 }
