@@ -11,6 +11,8 @@ import {
   hasController,
   readCgroupFile,
 } from "../support/cgroup-of.ts";
+import { eventually } from "../support/eventually.ts";
+import { rejects } from "../support/rejects.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
@@ -26,6 +28,7 @@ import {
 } from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
+const usageFile = cgroupVersion === 2 ? "memory.current" : "memory.usage_in_bytes";
 const mebibyte = 1 << 20;
 const isSystemd = process.env["BERTH_TEST_CGROUP_MANAGER"] === "systemd";
 
@@ -78,6 +81,27 @@ describe(
       });
       assert.equal(memoryLimit(group), 96 * mebibyte);
       assert.equal(cpuQuota(cpuGroup), 70_000);
+    });
+
+    it("refuse a memory limit below what is in use", async () => {
+      const { daemon, busybox } = suite;
+      const hog = containerConfig(busybox, "hog", [
+        "sh",
+        "-c",
+        "x=$(head -c 30000000 /dev/zero | tr '\\0' a); sleep 600",
+      ]);
+      const id = await runContainer(daemon, await newPod("hog"), hog);
+      const group = cgroupOf(await containerPid(daemon, id), "memory");
+      await eventually("the memory to be used", () =>
+        Number(readCgroupFile("memory", group, usageFile)) > 30_000_000 ? true : undefined,
+      );
+      const update = { containerId: id, linux: { memoryLimitInBytes: BigInt(16 * mebibyte) } };
+      await rejects(
+        daemon.client.call(RuntimeService.method.updateContainerResources, update),
+        "FAILED_PRECONDITION",
+        /16777216 bytes: \d+ bytes are in use/,
+      );
+      await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
     });
 
     it("bind a container to CPUs", { skip: hasController("cpuset") ? false : "no cpuset controller" }, async () => {

@@ -7,7 +7,7 @@ import { buildResources } from "./oci-spec/resources.ts";
 
 /**
  * Changes the limits of a container that has a cgroup; what the request leaves at its zero value stays as it is.
- * @throws DomainError failed-precondition for an ended container, invalid-argument for impossible limits
+ * @throws DomainError failed-precondition for an ended container or a memory limit below what is in use, invalid-argument for impossible limits
  */
 export async function updateContainerResources(
   drivers: ContainerDrivers,
@@ -28,6 +28,7 @@ export async function updateContainerResources(
     pidsLimit: 0,
   });
   for (const warning of warnings) drivers.logger.warn(warning, { container: container.id });
+  await drivers.cgroups.checkMemoryLimit(container.cgroupsPath, requested.memoryLimitBytes);
   await drivers.runtimes.get(container.runtimeHandler).update(container.id, resources);
   await drivers.store.update(container.id, (current) => ({
     ...current,

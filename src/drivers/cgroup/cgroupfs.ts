@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { kernelLogTail } from "#kernel/kernel-log.ts";
 import { isMissing, killGroup, makeGroups, readOrEmpty, removeEmptyTree, removeIfEmpty } from "./group-files.ts";
-import { readLimited, writeLimits } from "./group-limits.ts";
+import { readLimited, refuseBelowUsage, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
@@ -49,6 +49,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     },
 
     setLimits: (parent, limits) => writeLimits(hierarchy, parent, limits),
+    checkMemoryLimit: (cgroupsPath, limitBytes) => refuseBelowUsage(hierarchy, cgroupsPath, limitBytes),
     limited: (parent) => readLimited(hierarchy, parent),
 
     async placeMonitor(parent, containerId, pid) {

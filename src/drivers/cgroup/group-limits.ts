@@ -29,11 +29,19 @@ export async function writeLimits(hierarchy: Hierarchy, group: string, limits: G
   }
 }
 
-/** On version 2 the kernel would take such a limit and kill. */
-async function refuseBelowUsage(hierarchy: Hierarchy, group: string, limitBytes: number): Promise<void> {
-  if (limitBytes <= 0 || hierarchy.version === 1) return;
-  const directory = groupDirectory(hierarchy, "memory", group) ?? "";
-  const usageBytes = Number(await readOrEmpty(path.join(directory, "memory.current")));
+/**
+ * `Cgroups.checkMemoryLimit` for a group given by its path. On version 2 the kernel takes a limit below what is in use and kills. What it
+ * can drop at once, pages of files that nobody used lately, does not count.
+ */
+export async function refuseBelowUsage(hierarchy: Hierarchy, group: string, limitBytes: number): Promise<void> {
+  const directory = groupDirectory(hierarchy, "memory", group);
+  if (limitBytes <= 0 || directory === undefined) return;
+  const [usage, stat] = await Promise.all([
+    readOrEmpty(path.join(directory, hierarchy.version === 2 ? "memory.current" : "memory.usage_in_bytes")),
+    readOrEmpty(path.join(directory, "memory.stat")),
+  ]);
+  const inactive = hierarchy.version === 2 ? /^inactive_file (\d+)$/m : /^total_inactive_file (\d+)$/m;
+  const usageBytes = Number(usage) - Number(inactive.exec(stat)?.[1] ?? 0);
   if (usageBytes <= limitBytes) return;
   throw new DomainError(
     "failed-precondition",

@@ -25,6 +25,11 @@ export interface Cgroups {
    * @throws DomainError failed-precondition for a memory limit below what the group uses, invalid-argument for what the kernel refuses
    */
   setLimits(parent: string, limits: GroupLimits): Promise<void>;
+  /**
+   * Asks whether a container can live with a memory limit; one that is not positive always will do.
+   * @throws DomainError failed-precondition when more than that is in use
+   */
+  checkMemoryLimit(cgroupsPath: string, limitBytes: number): Promise<void>;
   /** Which limits the group has now. */
   limited(parent: string): Promise<{ cpu: boolean; memory: boolean }>;
   /**

@@ -67,6 +67,7 @@ export function systemdCgroups(
       if (properties.length > 0) await units.setProperties(slice, properties);
     },
 
+    checkMemoryLimit: (cgroupsPath, limitBytes) => files.checkMemoryLimit(groupPath(cgroupsPath), limitBytes),
     limited: (parent) => readLimited(hierarchy, slicePath(sliceOf(parent))),
 
     async placeMonitor(parent, containerId, pid) {
