@@ -18,13 +18,18 @@ import { removeAllPods, removePods, startPod } from "./pods.ts";
 const peers = ["containerd", "crio"] as const;
 
 /** The parts that all contestants share. @throws Error naming what is not installed */
-export function sharedParts(options: Pick<BenchOptions, "runtime">, registry: TestRegistry, images: BaseImages): Parts {
+export function sharedParts(
+  options: Pick<BenchOptions, "runtime"> & { logLevel?: string },
+  registry: TestRegistry,
+  images: BaseImages,
+): Parts {
   return {
     runtime: options.runtime.startsWith("/") ? options.runtime : required(options.runtime),
     conmon: required("conmon"),
     pluginFolder: cniPluginFolder() ?? "/usr/lib/cni",
     registry: registry.host,
     pauseImage: images.pause,
+    logLevel: options.logLevel ?? "warn",
   };
 }
 

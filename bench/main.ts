@@ -26,7 +26,8 @@ function say(text: string): void {
 }
 
 function progress(text: string): void {
-  process.stderr.write(`  ${text}\n`);
+  const seconds = (performance.now() / 1000).toFixed(0);
+  process.stderr.write(`${seconds.padStart(5)} s  ${text}\n`);
 }
 
 async function main(options: BenchOptions, signal: AbortSignal): Promise<void> {
@@ -36,8 +37,12 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<void> {
   await sweepPlaces();
   const recorder = new Recorder();
   await using acquired = new AsyncDisposableStack();
-  const report = await measure(options, plan, recorder, signal, acquired);
-  say(`\n${figureTables(report.figures, report.contestants)}\n\n${targetTable(report.targets)}`);
+  const report = await measure(options, plan, recorder, signal, acquired).catch((error: unknown) => {
+    // What was measured until then was not measured for nothing.
+    if (signal.aborted) say(`\n${figureTables(recorder.report())}`);
+    throw error;
+  });
+  say(`\n${figureTables(report.figures)}\n\n${targetTable(report.targets)}`);
   for (const note of report.notes) say(`\nnote: ${note}`);
   say(`\nwritten: ${writeReport(resultsFolder, report).join(", ")}`);
 }

@@ -19,7 +19,7 @@ export function prepareContainerd(places: Places, parts: Parts, program: string)
   writeFileSync(file("containerd.toml"), configuration(places, parts, file("certs.d")));
   const before = new Set(listOrEmpty(shimSockets));
   return new OwnDaemon(places, {
-    argv: [program, "--config", file("containerd.toml"), "--log-level", "warn"],
+    argv: [program, "--config", file("containerd.toml"), "--log-level", parts.logLevel],
     cleanUp: () => removeDeadSockets(before),
   });
 }

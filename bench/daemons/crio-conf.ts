@@ -11,6 +11,7 @@ export interface Parts {
   /** `host:port` of a registry that speaks plain http. */
   registry: string;
   pauseImage: string;
+  logLevel: string;
 }
 
 /** A crio.conf that berth and CRI-O read alike; `more` are lines added to tables. */
@@ -31,7 +32,7 @@ function crioConf(places: Places, parts: Parts, more: Readonly<Record<string, re
       'default_runtime = "bench"',
       'cgroup_manager = "cgroupfs"',
       'conmon_cgroup = "pod"',
-      'log_level = "warn"',
+      `log_level = ${JSON.stringify(parts.logLevel)}`,
       `container_exits_dir = ${inRun("exits")}`,
       `container_attach_socket_dir = ${inRun("attach")}`,
       `namespaces_dir = ${inRun("namespaces")}`,

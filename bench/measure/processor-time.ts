@@ -7,15 +7,37 @@ const nsPerMs = 1e6;
 const nsPerUs = 1000;
 
 /**
- * Processor time of the living threads of a process, in milliseconds. From schedstat, since the ticks of /proc/PID/stat are 10 ms
- * wide. 0 for a process that is gone.
+ * The processor time of one process, to the nanosecond: /proc/PID/stat counts in ticks of 10 ms. Threads that end keep what they
+ * were last seen with, so that the time never goes back.
  */
+export class ProcessorClock {
+  readonly #pid: number;
+  readonly #threads = new Map<string, number>();
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.elapsedMs();
+  }
+
+  /** Processor time until now, in milliseconds. */
+  elapsedMs(): number {
+    for (const thread of threadsOf(this.#pid)) this.#threads.set(thread, threadCpuNs(this.#pid, thread));
+    let totalNs = 0;
+    for (const ns of this.#threads.values()) totalNs += ns;
+    return totalNs / nsPerMs;
+  }
+}
+
+/** Processor time of a process until now, in milliseconds; 0 when it is gone. */
 export function processCpuMs(pid: number): number {
+  return new ProcessorClock(pid).elapsedMs();
+}
+
+function threadsOf(pid: number): string[] {
   try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    return threads.reduce((sum, thread) => sum + threadCpuNs(pid, thread), 0) / nsPerMs;
+    return readdirSync(`/proc/${pid}/task`);
   } catch {
-    return 0;
+    return [];
   }
 }
 

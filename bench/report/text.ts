@@ -4,7 +4,8 @@ import { betterPeer, type TargetVerdict } from "./targets.ts";
 const marks = { met: "✓", missed: "✗", "not measured": "-" } as const;
 
 /** A table for each scenario: median and p90 of each contestant, and berth's ratios. */
-export function figureTables(figures: readonly FigureReport[], contestants: readonly string[]): string {
+export function figureTables(figures: readonly FigureReport[]): string {
+  const contestants = [...new Set(figures.flatMap((figure) => Object.keys(figure.contestants)))].sort(floorLast);
   const scenarios = [...new Set(figures.map(({ scenario }) => scenario))];
   return scenarios
     .map((scenario) => {
@@ -14,6 +15,10 @@ export function figureTables(figures: readonly FigureReport[], contestants: read
       return columns([head, ...own.map((figure) => figureRow(figure, shown))]);
     })
     .join("\n\n");
+}
+
+function floorLast(a: string, b: string): number {
+  return Number(a === "floor") - Number(b === "floor");
 }
 
 /** The targets with a mark per row. */
@@ -53,7 +58,8 @@ export function digits(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function columns(rows: readonly string[][]): string {
+/** Cells in columns as wide as their widest. */
+export function columns(rows: readonly string[][]): string {
   const widths = rows.reduce<number[]>(
     (known, row) => row.map((cell, index) => Math.max(cell.length, known[index] ?? 0)),
     [],

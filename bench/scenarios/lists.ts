@@ -1,7 +1,7 @@
 import { RuntimeService, ImageService } from "#cri/gen/runtime/v1/api_pb.ts";
 import type { Daemon } from "../daemons/daemon.ts";
 import { inParallel } from "../measure/in-parallel.ts";
-import { processCpuMs } from "../measure/processor-time.ts";
+import { ProcessorClock } from "../measure/processor-time.ts";
 import { timedMs } from "../measure/timed.ts";
 import { addContainer } from "../pods.ts";
 import { eachDaemon, figuresOf, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
@@ -77,10 +77,11 @@ async function measure(
 ): Promise<void> {
   const add = figuresOf(bench, name);
   await call(0);
-  const cpuBefore = processCpuMs(daemon.pid);
+  const clock = new ProcessorClock(daemon.pid);
+  const cpuBefore = clock.elapsedMs();
   for (let index = 0; index < count; index += 1) {
     bench.signal.throwIfAborted();
     add(title, "ms", daemon.name, await timedMs(() => call(index)));
   }
-  add(`${title}: daemon's processor time`, "ms CPU", daemon.name, (processCpuMs(daemon.pid) - cpuBefore) / count);
+  add(`${title}: daemon's processor time`, "ms CPU", daemon.name, (clock.elapsedMs() - cpuBefore) / count);
 }

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { helperPids } from "../measure/memory.ts";
-import { processCpuMs } from "../measure/processor-time.ts";
+import { ProcessorClock, processCpuMs } from "../measure/processor-time.ts";
 import type { Daemon } from "../daemons/daemon.ts";
 import { removePods, startPod } from "../pods.ts";
 import { eachDaemon, figuresOf, standAll, type Bench, type Scenario } from "./scenario.ts";
@@ -28,11 +28,12 @@ export const logs: Scenario<{ seconds: number; rounds: number }> = {
 async function measure(bench: Bench, daemon: Daemon, seconds: number): Promise<void> {
   // The shell stays, so that the monitor can be asked for its processor time after the writer has ended.
   const command = ["sh", "-c", `timeout ${seconds} yes '${line}'; mkfifo /tmp/never; read x <>/tmp/never`];
-  const cpuBefore = processCpuMs(daemon.pid);
+  const clock = new ProcessorClock(daemon.pid);
+  const cpuBefore = clock.elapsedMs();
   const { pod } = await startPod(daemon, bench.images.service, command);
   try {
     await pause(seconds * 1000 + 1000, undefined, { signal: bench.signal });
-    const daemonMs = processCpuMs(daemon.pid) - cpuBefore;
+    const daemonMs = clock.elapsedMs() - cpuBefore;
     const helpersMs = helperPids(daemon).reduce((sum, pid) => sum + processCpuMs(pid), 0);
     const lines = await countLines(path.join(String(pod.config.logDirectory), "main/0.log"));
     const add = figuresOf(bench, name);

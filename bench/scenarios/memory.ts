@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Daemon } from "../daemons/daemon.ts";
 import { memoryOf } from "../measure/memory.ts";
-import { processCpuMs, wholeCpuMs } from "../measure/processor-time.ts";
+import { ProcessorClock, wholeCpuMs } from "../measure/processor-time.ts";
 import { execTrue } from "./exec.ts";
-import { eachDaemon, figuresOf, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
+import { eachDaemon, figuresOf, standAll, type Bench, type Scenario } from "./scenario.ts";
 
 const name = "memory";
 /** How often a kubelet probes unless a pod says otherwise. */
@@ -68,19 +68,18 @@ async function probeUntil(
 
 async function measureIdle(bench: Bench, pods: number, seconds: number): Promise<void> {
   bench.progress(`${name}: idle for ${seconds} s`);
-  const before = bench.contestants.map(usage);
+  const usages = bench.contestants.map(({ daemon }) => {
+    const clock = new ProcessorClock(daemon.pid);
+    return { daemon, clock, daemonMs: clock.elapsedMs(), wholeMs: wholeCpuMs(daemon) };
+  });
   await pause(seconds * 1000, undefined, { signal: bench.signal });
   const add = figuresOf(bench, name);
-  for (const [index, { daemon }] of bench.contestants.entries()) {
-    const [then, now] = [before[index], usage({ daemon })];
-    if (then === undefined) continue;
-    const percent = (ms: number): number => (100 * ms) / (seconds * 1000);
-    add(`idle with ${pods} pods: daemon's processor time`, "%", daemon.name, percent(now.daemonMs - then.daemonMs));
-    if (then.wholeMs !== undefined && now.wholeMs !== undefined)
-      add(`idle with ${pods} pods: all processes`, "%", daemon.name, percent(now.wholeMs - then.wholeMs));
+  const percent = (ms: number): number => (100 * ms) / (seconds * 1000);
+  for (const { daemon, clock, daemonMs, wholeMs } of usages) {
+    const title = `idle with ${pods} pods`;
+    add(`${title}: daemon's processor time`, "%", daemon.name, percent(clock.elapsedMs() - daemonMs));
+    const nowMs = wholeCpuMs(daemon);
+    if (wholeMs !== undefined && nowMs !== undefined)
+      add(`${title}: all processes`, "%", daemon.name, percent(nowMs - wholeMs));
   }
-}
-
-function usage({ daemon }: Pick<Contestant, "daemon">): { daemonMs: number; wholeMs: number | undefined } {
-  return { daemonMs: processCpuMs(daemon.pid), wholeMs: wholeCpuMs(daemon) };
 }

@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { ImageService } from "#cri/gen/runtime/v1/api_pb.ts";
 import type { Daemon } from "../daemons/daemon.ts";
 import { BulkLayer, type BulkCompression } from "../images/bulk-layer.ts";
@@ -9,6 +10,8 @@ import { eachDaemon, figuresOf, standAll, type Bench, type Scenario } from "./sc
 
 const name = "pull";
 const { pullImage, removeImage } = ImageService.method;
+
+const execFileAsync = promisify(execFile);
 
 interface PullSizes extends Record<string, number> {
   /** Of the one large layer, before compression. */
@@ -95,7 +98,7 @@ async function measureKind(
 
 async function measure(bench: Bench, daemon: Daemon, kind: Kind, image: string): Promise<void> {
   // What was written before must not be written now.
-  execFileSync("sync");
+  await syncDisks();
   const add = figuresOf(bench, name);
   const cpuBefore = wholeCpuMs(daemon);
   const ms = await timedMs(() => Promise.all(Array.from({ length: kind.atOnce ?? 1 }, () => pullOnce(daemon, image))));
@@ -103,6 +106,10 @@ async function measure(bench: Bench, daemon: Daemon, kind: Kind, image: string):
   add(kind.name, "ms", daemon.name, ms);
   if (cpuBefore !== undefined && cpuAfter !== undefined)
     add(`${kind.name}: processor time`, "ms CPU", daemon.name, cpuAfter - cpuBefore);
+}
+
+async function syncDisks(): Promise<void> {
+  await execFileAsync("sync");
 }
 
 async function pullOnce(daemon: Daemon, image: string): Promise<void> {
