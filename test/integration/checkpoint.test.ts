@@ -192,6 +192,21 @@ describe("checkpoints", { skip: cannotRunPods() || cannotCheckpoint() }, () => {
     await removePod(suite.daemon, pod.id);
   });
 
+  it("that were taken in and never started go with their container", async () => {
+    const pod = await runPod(suite.daemon, "unused");
+    const id = await runContainer(suite.daemon, pod, counter("c"));
+    const archive = await checkpoint(id);
+    const waiting = await createContainer(suite.daemon, pod, containerConfig(archive, "waiting", []));
+    assert.equal(readdirSync(path.join(suite.daemon.places.root, "checkpoints/restores")).length, 1);
+    await suite.daemon.client.call(RuntimeService.method.stopContainer, { containerId: waiting, timeout: 10n });
+    const { exitCode, message } = await containerStatus(suite.daemon, waiting);
+    assert.equal(exitCode, 137);
+    assert.match(message, /stopped before it was restored/);
+    await suite.daemon.client.call(RuntimeService.method.removeContainer, { containerId: waiting });
+    assert.deepEqual(readdirSync(path.join(suite.daemon.places.root, "checkpoints/restores")), []);
+    await removePod(suite.daemon, pod.id);
+  });
+
   it("that take too long are given up, and leave a container that runs and nothing else", async () => {
     const pod = await runPod(suite.daemon, "slow");
     const id = await runContainer(suite.daemon, pod, counter("c"));
