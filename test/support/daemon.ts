@@ -10,7 +10,7 @@ import { atExit } from "./at-exit.ts";
 import { placesIn, writeConfiguration, type DaemonPlaces, type DaemonSettings } from "./daemon-config.ts";
 import { eventually } from "./eventually.ts";
 import { footprintOf, leftBehind, processesOf, type Footprint } from "./footprint.ts";
-import { endAll, forceAway } from "./force-away.ts";
+import { endAll, forceAway, forceAwayNow } from "./force-away.ts";
 import { cniPluginFolder, findProgram } from "./requirements.ts";
 import { freeSubnetPrefix } from "./subnet.ts";
 
@@ -31,7 +31,7 @@ export class TestDaemon implements AsyncDisposable {
 
   constructor(places: DaemonPlaces, environment: NodeJS.ProcessEnv) {
     this.places = places;
-    this.#lastResort = atExit(() => forceAway(places));
+    this.#lastResort = atExit(() => forceAwayNow(places));
     this.#environment = environment;
     // A call that hangs must fail its test, not the whole file.
     this.client = connect(places.socket, { defaultTimeoutMs: 60_000 });
@@ -195,7 +195,7 @@ export class TestDaemon implements AsyncDisposable {
       () => {},
     );
     complaints.push(...leftBehind(clean, { ...this.footprint(), paths: [] }));
-    await attempt("taking away the rest", async () => forceAway(this.places));
+    await attempt("taking away the rest", () => forceAway(this.places));
     this.#lastResort[Symbol.dispose]();
     return complaints;
   }

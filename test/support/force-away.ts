@@ -8,7 +8,12 @@ import { cgroupHierarchies, cgroupsBelow, mountsBelow, processesOf, type Territo
  * Takes away everything of a daemon that is not running any more: processes, mounts, cgroups, the bridge, folders.
  * Throws with what could not be taken away.
  */
-export function forceAway(territory: Territory): void {
+export async function forceAway(territory: Territory): Promise<void> {
+  forceAwayNow(territory);
+}
+
+/** The same without the event loop, for a process that is about to exit. */
+export function forceAwayNow(territory: Territory): void {
   endAll(territory);
   rmSync(territory.folder, { recursive: true, force: true });
 }
