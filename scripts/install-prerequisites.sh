@@ -27,7 +27,10 @@ need iptables iptables
 need nftables nft
 need conntrack conntrack
 need docker-registry docker-registry
-need busybox-static busybox
+# The demo's image has no libraries, so the other busybox package of Debian will not do.
+if ! command -v busybox >/dev/null 2>&1 || head -c 4096 "$(command -v busybox)" | grep -q 'ld-linux'; then
+  missing="$missing busybox-static"
+fi
 need ca-certificates /etc/ssl/certs/ca-certificates.crt
 # Node 26 itself comes with npm ci; libatomic is the one library it needs that Debian does not always have.
 need libatomic1 "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1"

@@ -71,7 +71,8 @@ class PullDisplay {
 
   #draw(): void {
     this.#ticks += 1;
-    const width = this.#screen.columns ?? 80;
+    // A terminal that does not tell its size says 0.
+    const width = this.#screen.columns || 80;
     const turn = spinner[this.#ticks % spinner.length] ?? "";
     const heading = `${turn} ${this.#image} ${elapsed(performance.now() - this.#startedMs)}`.slice(0, width);
     const lines = [heading, ...[...this.#layers.values()].map((layer) => layerLine(layer, width))];
