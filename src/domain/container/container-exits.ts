@@ -1,6 +1,7 @@
 import type { ProcessRef, ProcessWatch } from "#drivers/processes/index.ts";
 import type { ExitRecord } from "#drivers/monitor/index.ts";
 import { nowNs } from "#lib/clock.ts";
+import { InFlight } from "#lib/in-flight.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { awaitsRestore, isLive, withState } from "./container.ts";
@@ -18,6 +19,7 @@ const unknownExitCode = 255;
 export class ContainerExits {
   readonly #drivers: ContainerDrivers;
   readonly #settling = new SingleFlight<string, void>();
+  readonly #starts = new InFlight<string>();
   readonly #watches = new Map<string, ProcessWatch>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #cleanups = new Map<string, Promise<void>>();
@@ -84,7 +86,16 @@ export class ContainerExits {
     );
   }
 
+  /**
+   * Runs the start of a container. An end that comes meanwhile is recorded when the start is done: the runtime's `start` still works on
+   * the container, which must not be deleted under its hands, and whoever follows events hears of the start first.
+   */
+  starting(id: string, start: () => Promise<void>): Promise<void> {
+    return this.#starts.run(id, start);
+  }
+
   async #settle(id: string): Promise<void> {
+    await this.#starts.settled(id);
     const container = this.#drivers.store.index.current(id);
     if (container === undefined || !isLive(container)) return;
     const record = await this.#recordOf(container);

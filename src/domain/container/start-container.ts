@@ -38,7 +38,7 @@ export async function startContainer(
     await recordStartError(drivers, container, error);
     throw error;
   }
-  // A short-lived process may have ended, and its end been recorded, before the runtime's `start` returned.
+  // The process may have ended already: its end is recorded after this, see `ContainerExits.starting`.
   const now = await store.update(container.id, (current) =>
     current.state.kind === "created"
       ? { ...withState(current, { kind: "running", startedAtNs }), ...started }

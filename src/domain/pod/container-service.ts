@@ -63,9 +63,9 @@ export class ContainerService implements Containers {
 
   async start(id: string): Promise<void> {
     const found = this.get(id);
-    await this.#locks.run(found.id, () =>
-      startContainer(this.#drivers.container, this.#drivers.exits, this.get(found.id)),
-    );
+    const { container, exits } = this.#drivers;
+    const start = (): Promise<void> => startContainer(container, exits, this.get(found.id));
+    await this.#locks.run(found.id, () => exits.starting(found.id, start));
   }
 
   async stop(id: string, graceSeconds: number): Promise<void> {
