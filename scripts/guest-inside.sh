@@ -26,6 +26,8 @@ install_service() {
     program=/opt/berth/bin/berth
     restorecon -RF /opt/berth
     chcon -t crio_exec_t "$program"
+    chcon -R -t lib_t /opt/berth/node_modules/@koromix
+    chcon -R -t container_plugin_t /usr/lib/cni
   fi
   printf '[Service]\nExecStart=\nExecStart=%s serve\n' "$program" >/etc/systemd/system/berth.service.d/guest.conf
   cp "${REGISTRIES_CONF:-/dev/null}" /etc/containers/registries.conf
@@ -46,6 +48,7 @@ selinux = $([ "$LSM" = selinux ] && echo true || echo false)
 [crio.network]
 plugin_dirs = ["/usr/lib/cni"]
 T
+  [ "$LSM" != selinux ] || restorecon -RF /etc/crio /etc/cni /etc/containers
   systemctl daemon-reload
 }
 
@@ -73,8 +76,8 @@ case $what in
     # Debian's own service, which wants passwords, has the port; and the first try gives up early for a slow machine.
     systemctl stop docker-registry 2>/dev/null || true
     bash /host/conformance/registry.sh start || bash /host/conformance/registry.sh start
-    systemctl start berth
     [ -z "${ENFORCE:-}" ] || setenforce 1
+    systemctl start berth
     bash /host/conformance/critest.sh /var/run/crio/crio.sock "$@"
     ;;
   integration)
