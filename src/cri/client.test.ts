@@ -66,6 +66,14 @@ function fakeServer(): Server {
   return server;
 }
 
+function listen(server: Server, socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+}
+
 describe("the CRI client", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-client-"));
   const socketPath = path.join(folder, "cri.sock");
@@ -73,11 +81,7 @@ describe("the CRI client", () => {
   let client: CriClient;
 
   before(async () => {
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
-    });
+    await listen(server, socketPath);
     client = connect(socketPath);
   });
   after(() => {
@@ -128,6 +132,17 @@ describe("the CRI client", () => {
     const call = client.call(RuntimeService.method.status, {}, { signal: hangUp.signal });
     hangUp.abort();
     await assert.rejects(call, { codeName: "CANCELLED" });
+  });
+
+  it("waits for a server that is not there yet", async () => {
+    const latePath = path.join(folder, "late.sock");
+    using late = connect(latePath);
+    const ready = late.ready(10_000);
+    await assert.rejects(late.call(RuntimeService.method.version, {}), { codeName: "UNAVAILABLE" });
+    const lateServer = fakeServer();
+    await listen(lateServer, latePath);
+    await ready;
+    lateServer.forceShutdown();
   });
 
   it("answers UNAVAILABLE when nobody listens", async () => {

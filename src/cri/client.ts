@@ -9,6 +9,7 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { Client, Metadata, credentials, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
+import { RuntimeService } from "./gen/runtime/v1/api_pb.ts";
 import { methodPath } from "./method-path.ts";
 
 /** Name of a gRPC status code, as the gRPC specification spells it. */
@@ -55,7 +56,7 @@ export interface CriClient extends Disposable {
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ): AsyncIterable<MessageShape<O>>;
-  /** Resolves when the socket accepts connections, or rejects with UNAVAILABLE after `timeoutMs`. */
+  /** Resolves when the server answers Version, which it waits for; @throws CriCallError DEADLINE_EXCEEDED after `timeoutMs` */
   ready(timeoutMs: number): Promise<void>;
   close(): void;
 }
@@ -88,7 +89,17 @@ export function connect(socketPath: string, settings: ConnectSettings = {}): Cri
     socketPath,
     call: (method, request, call = {}) => unary(channel, method, request, optionsFor(call), call.signal),
     stream: (method, request, call = {}) => serverStream(channel, method, request, optionsFor(call), call.signal),
-    ready: (timeoutMs) => waitForReady(channel, timeoutMs),
+    ready: async (timeoutMs) => {
+      const settings = { deadline: Date.now() + timeoutMs };
+      await unary(
+        channel,
+        RuntimeService.method.version,
+        {},
+        settings,
+        undefined,
+        new Metadata({ waitForReady: true }),
+      );
+    },
     close: () => channel.close(),
     [Symbol.dispose]: () => channel.close(),
   };
@@ -100,6 +111,7 @@ function unary<I extends DescMessage, O extends DescMessage>(
   request: MessageInitShape<I>,
   options: CallOptions,
   signal: AbortSignal | undefined,
+  metadata = new Metadata(),
 ): Promise<MessageShape<O>> {
   return new Promise((resolve, reject) => {
     const call = channel.makeUnaryRequest(
@@ -107,7 +119,7 @@ function unary<I extends DescMessage, O extends DescMessage>(
       serializer(method.input),
       deserializer(method.output),
       create(method.input, request),
-      new Metadata(),
+      metadata,
       options,
       (error, response) => {
         signal?.removeEventListener("abort", hangUp);
@@ -147,15 +159,6 @@ async function* serverStream<I extends DescMessage, O extends DescMessage>(
     signal?.removeEventListener("abort", hangUp);
     hangUp();
   }
-}
-
-function waitForReady(channel: Client, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    channel.waitForReady(Date.now() + timeoutMs, (error) => {
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-  });
 }
 
 function serializer<D extends DescMessage>(schema: D): (message: MessageShape<D>) => Buffer {
