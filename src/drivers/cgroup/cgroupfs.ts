@@ -1,7 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { kernelLogTail } from "#kernel/kernel-log.ts";
-import { isMissing, killGroup, makeGroups, readOrEmpty, removeEmptyTree, removeIfEmpty } from "./group-files.ts";
+import {
+  isMissing,
+  killGroup,
+  makeGroups,
+  readOrEmpty,
+  removeEmptyTree,
+  removeOnceEmpty,
+  removeIfEmpty,
+} from "./group-files.ts";
 import { readLimited, refuseBelowUsage, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
@@ -79,7 +87,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
 
     async removeMonitorGroup(parent, containerId) {
       if (options.monitorCgroup !== "pod") return;
-      await Promise.all(groupDirectories(hierarchy, monitorGroup(parent, containerId)).map(removeEmptyTree));
+      await Promise.all(groupDirectories(hierarchy, monitorGroup(parent, containerId)).map(removeOnceEmpty));
     },
 
     async oomKills(cgroupsPath) {

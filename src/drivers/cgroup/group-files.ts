@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { hasErrno } from "#errors/domain-error.ts";
 
 export async function isMissing(directory: string): Promise<boolean> {
@@ -73,6 +74,24 @@ export async function removeIfEmpty(directory: string): Promise<void> {
     await rmdir(directory);
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
+  }
+}
+
+/**
+ * Removes a group as soon as its last process is gone, which is about to end. cgroups tell of that in no way that works for both
+ * versions, so it is tried again, at longer and longer intervals, two seconds in all; a group that is still busy then stays.
+ */
+export async function removeOnceEmpty(directory: string): Promise<void> {
+  const mostMs = 1000;
+  for (let waitMs = 2; waitMs <= mostMs; waitMs *= 2) {
+    try {
+      await rmdir(directory);
+      return;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return;
+      if (!hasErrno(error, "EBUSY", "ENOTEMPTY")) throw error;
+    }
+    await pause(waitMs);
   }
 }
 
