@@ -52,7 +52,7 @@ describe("probes of many pods beside pulls", { skip: cannotRunPods() }, () => {
 
   async function longestDelayMs(): Promise<number> {
     const { body } = await get({ socketPath }, "/metrics");
-    const line = body.split("\n").find((one) => one.startsWith(`berth_event_loop_delay_seconds{quantile="1"}`)) ?? "";
+    const line = body.split("\n").find((one) => one.startsWith('berth_event_loop_delay_seconds{quantile="1"}')) ?? "";
     return Number(line.slice(line.lastIndexOf(" ") + 1)) * 1000;
   }
 
