@@ -17,6 +17,7 @@ export class InFlight<K> {
 
   /** Resolves when what is under way for `key` now has settled, well or not. */
   async settled(key: K): Promise<void> {
-    await Promise.allSettled(this.#running.get(key) ?? []);
+    const running = this.#running.get(key);
+    if (running !== undefined) await Promise.allSettled(running);
   }
 }
