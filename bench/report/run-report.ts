@@ -3,6 +3,7 @@ import path from "node:path";
 import type { FigureReport } from "../measure/recorder.ts";
 import type { Sizes } from "../scenarios/scenario.ts";
 import { htmlPage } from "./html.ts";
+import { markdownTables } from "./markdown.ts";
 import type { TargetVerdict } from "./targets.ts";
 
 /** The machine and the versions of what ran on it. */
@@ -28,11 +29,12 @@ export interface RunReport {
   notes: readonly string[];
 }
 
-/** Writes `<time>.json` and `<time>.html`, and gives back their paths. */
+/** Writes `<time>.json`, `<time>.html` and `<time>.md`, and gives back their paths. */
 export function writeReport(folder: string, report: RunReport): string[] {
   mkdirSync(folder, { recursive: true });
   const base = path.join(folder, report.startedAt.replaceAll(/[:.]/g, "-"));
   writeFileSync(`${base}.json`, `${JSON.stringify(report, undefined, 1)}\n`);
   writeFileSync(`${base}.html`, htmlPage(report));
-  return [`${base}.json`, `${base}.html`];
+  writeFileSync(`${base}.md`, markdownTables(report));
+  return [`${base}.json`, `${base}.html`, `${base}.md`];
 }

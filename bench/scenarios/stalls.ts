@@ -64,12 +64,11 @@ async function measure(bench: Bench, daemon: Daemon, image: string): Promise<voi
   if (stallMs !== undefined) add("longest event-loop delay", "ms", daemon.name, stallMs);
 }
 
-/** The longest since the last time it was read, as the daemon tells by its metrics; `undefined` for one that does not. */
+/** The longest since the last time it was read, as berth tells by its metrics; `undefined` for one that does not. */
 async function longestEventLoopDelayMs(metricsUrl: string | undefined): Promise<number | undefined> {
   if (metricsUrl === undefined) return undefined;
-  const text = await fetch(metricsUrl)
-    .then((answer) => answer.text())
-    .catch(() => "");
-  const seconds = /^\w*event_?loop_(?:delay|lag)\w*max\w*(?:\{[^}]*\})? ([\d.e+-]+)$/m.exec(text)?.[1];
+  const answer = await fetch(metricsUrl).catch(() => undefined);
+  const text = (await answer?.text()) ?? "";
+  const seconds = /^berth_event_loop_delay_seconds\{quantile="1"\} (\S+)$/m.exec(text)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
 }
