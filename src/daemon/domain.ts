@@ -1,4 +1,3 @@
-import path from "node:path";
 import type { Config, Paths } from "#config/index.ts";
 import { ContainerExits } from "#domain/container/container-exits.ts";
 import type { ContainerDrivers, ContainerSettings } from "#domain/container/container-drivers.ts";
@@ -223,10 +222,7 @@ function containerSettings(config: () => Config, paths: Paths, drivers: Drivers)
     allowedDevices: runtime.allowedDevices,
     workloads: [...runtime.workloads.values()],
     specPolicy: specPolicies(config, paths, handlers, drivers.security),
-    isSandboxed(handler) {
-      const settings = handlers.settings(handler);
-      return settings.runtimeType === "vm" || /^(runsc|kata)/.test(path.basename(handlers.runtimes.get(handler).path));
-    },
+    isSandboxed: (handler) => handlers.isSandboxed(handler),
   };
 }
 

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { resolveRuntimeHandlers } from "#config/index.ts";
 import type { Config, RuntimeHandler } from "#config/index.ts";
 import type { HandlerFeatures } from "#domain/runtime.ts";
@@ -16,6 +17,8 @@ export interface Handlers {
   settings(handler: string): RuntimeHandler;
   /** conmon as the handler wants it. */
   monitorOf: (handler: string) => ConmonProgram;
+  /** True for runtimes whose processes are not those of the host (gVisor). */
+  isSandboxed(handler: string): boolean;
   /** What the runtimes can do, the default handler first and under the name "". */
   features: readonly HandlerFeatures[];
 }
@@ -59,6 +62,7 @@ export async function findHandlers(config: Config, logger: Logger): Promise<Hand
     runtimes,
     features: await Promise.all(["", ...runtimes.handlers].map((name) => featuresOf(runtimes, name, logger))),
     settings: (name) => of(name).handler,
+    isSandboxed: (name) => /^(runsc|kata)/.test(path.basename(runtimes.get(name).path)),
     monitorOf: (name) => of(name).monitor,
   };
 }

@@ -78,6 +78,7 @@ async function makePolicy(
     allowedAnnotations: settings.allowedAnnotations,
     defaultAnnotations: Object.fromEntries(settings.defaultAnnotations),
     runtimeFeatures: features ?? {},
+    sandboxPerContainer: handlers.isSandboxed(handler),
     runtimeKind: settings.runtimeType === "vm" ? "vm" : "oci",
     storageRoots: [paths.rootfsMounts, paths.root],
   };

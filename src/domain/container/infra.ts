@@ -8,7 +8,7 @@ import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
 /**
- * Pause processes: only pods whose PID namespace is shared, or whose runtime makes a sandbox of its own, have one. It is a container of
+ * Pause processes: only pods whose PID namespace is shared have one. It is a container of
  * the runtime under the sandbox's id.
  */
 export function infraRunner(drivers: ContainerDrivers): InfraRunner {
@@ -39,7 +39,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
   return {
     isNeeded(sandbox) {
       const { pid } = sandbox.request.linux.securityContext.namespaceOptions;
-      return pid === "pod" || !settings.dropInfra || settings.isSandboxed(runtimes.get(sandbox.runtimeHandler).handler);
+      return pid === "pod" || !settings.dropInfra;
     },
 
     async start(sandbox): Promise<InfraProcess> {

@@ -38,7 +38,8 @@ export function containerAnnotations(inputs: ContainerSpecInputs, seccompName: s
     [stateAnnotation.tty]: String(request.tty),
     [stateAnnotation.volumes]: JSON.stringify(request.mounts.map(volumeFacts)),
     [stateAnnotation.privilegedRuntime]: String(request.linux.securityContext.privileged),
-    [criAnnotation.containerType]: "container",
+    // A runtime that makes a sandbox for each container would look for the pod's, which it has not made.
+    [criAnnotation.containerType]: policy.sandboxPerContainer ? "sandbox" : "container",
     [criAnnotation.containerName]: request.metadata.name,
     [criAnnotation.imageName]: image.name,
   };

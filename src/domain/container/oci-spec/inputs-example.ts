@@ -27,6 +27,7 @@ export function examplePolicy(changes: Partial<SpecPolicy> = {}): SpecPolicy {
     defaultAnnotations: {},
     runtimeFeatures: {},
     runtimeKind: "oci",
+    sandboxPerContainer: false,
     storageRoots: ["/var/lib/berth", "/run/berth"],
     ...changes,
   };

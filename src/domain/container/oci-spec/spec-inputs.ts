@@ -40,6 +40,8 @@ export interface SpecPolicy {
   runtimeFeatures: OciFeatures;
   /** "vm" runtimes get SELinux's label for virtual machines. */
   runtimeKind: "oci" | "vm";
+  /** The runtime (gVisor) isolates each container by itself: conmon can watch no process that belongs to another container's sandbox. */
+  sandboxPerContainer: boolean;
   /** Directories where berth mounts roots. */
   storageRoots: readonly string[];
 }
