@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
 import { ContainerState, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { cgroupOf } from "../support/cgroup-of.ts";
 import { parseLog } from "../support/cri-log.ts";
 import { cannotCheckpoint, HesitantCriu } from "../support/criu.ts";
 import { eventually } from "../support/eventually.ts";
@@ -147,7 +148,10 @@ describe("checkpoints", { skip: cannotRunPods() || cannotCheckpoint() }, () => {
       containerId: restored,
       verbose: true,
     });
-    assert.equal((JSON.parse(info["info"] ?? "{}") as { restored?: boolean }).restored, true);
+    const facts = JSON.parse(info["info"] ?? "{}") as { restored?: boolean; pid: number };
+    assert.equal(facts.restored, true);
+    for (const controller of ["memory", "pids", "freezer", "name=systemd"])
+      assert.ok(cgroupOf(facts.pid, controller).includes(restored), `its ${controller} cgroup is another one's`);
     assert.deepEqual(readdirSync(path.join(suite.daemon.places.root, "checkpoints/restores")), []);
 
     await suite.daemon.client.call(RuntimeService.method.stopContainer, { containerId: restored, timeout: 0n });

@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { findProgram } from "#kernel/program-path.ts";
 import { criuErrors } from "./criu-log.ts";
 import { dumpDirectories } from "./dump-directories.ts";
@@ -12,7 +14,19 @@ export function checkpointFiles(directory: string, searchPath: string | undefine
   return {
     findCriu: () => findProgram("criu", searchPath),
     criuErrors,
+    criuOptions,
     dumps: dumpDirectories(path.join(directory, "dumps"), tar),
     restores: restoreDirectories(path.join(directory, "restores"), tar),
   };
+}
+
+async function criuOptions(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "";
+    throw new DomainError("failed-precondition", `criu's options in ${file} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }

@@ -4,6 +4,8 @@ import type { CheckpointBindMount } from "#spec/checkpoint.ts";
 export interface CheckpointFiles {
   /** The absolute path of criu; undefined when it is not in the search path of the runtimes. */
   findCriu(): string | undefined;
+  /** Content of a file of criu's options; empty when there is none. */
+  criuOptions(file: string): Promise<string>;
   /** What criu's log gives as reasons for a failure, the last ones; empty when it has none. */
   criuErrors(logFile: string): Promise<string>;
   readonly dumps: CheckpointDumps;

@@ -75,3 +75,14 @@ describe("the command line of conmon", () => {
     assert.ok(!argumentsFor(wanted).includes("--no-sync-log"));
   });
 });
+
+it("a container that is restored is restored with its file locks and, where SELinux is on, with its new labels", () => {
+  const restore = { images: "/root/restores/x/checkpoint", processLabel: "", mountLabel: "" };
+  const plain = argumentsFor({ request: { restore } });
+  assert.deepEqual(plain.slice(-2), ["--restore=/root/restores/x/checkpoint", "--runtime-opt=--file-locks"]);
+  const labelled = argumentsFor({
+    request: { restore: { ...restore, processLabel: "u:r:t:s0:c1,c2", mountLabel: "u:o:f:s0" } },
+  });
+  assert.ok(labelled.includes("--runtime-opt=--lsm-profile=selinux:u:r:t:s0:c1,c2"));
+  assert.ok(labelled.includes("--runtime-opt=--lsm-mount-context=u:o:f:s0"));
+});

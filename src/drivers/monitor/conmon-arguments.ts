@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { MonitoredCreate } from "./index.ts";
+import type { MonitoredCreate, MonitoredRestore } from "./index.ts";
 
 /** conmon as one runtime handler has it. */
 export interface ConmonProgram {
@@ -48,7 +48,16 @@ export function conmonArguments(
     ...flag(request.stdin, "--stdin"),
     ...flag(request.stdin && !request.stdinOnce, "--leave-stdin-open"),
     ...flag(request.noPivot, "--no-pivot"),
-    ...(request.restoreFrom === undefined ? [] : [`--restore=${request.restoreFrom}`, "--runtime-opt=--file-locks"]),
+    ...(request.restore === undefined ? [] : restoreArguments(request.restore)),
     ...flag(program.noSyncLog && supported.includes("--no-sync-log"), "--no-sync-log"),
+  ];
+}
+
+function restoreArguments({ images, processLabel, mountLabel }: MonitoredRestore): string[] {
+  return [
+    `--restore=${images}`,
+    "--runtime-opt=--file-locks",
+    ...(processLabel === "" ? [] : [`--runtime-opt=--lsm-profile=selinux:${processLabel}`]),
+    ...(mountLabel === "" ? [] : [`--runtime-opt=--lsm-mount-context=${mountLabel}`]),
   ];
 }

@@ -147,7 +147,7 @@ function createError(program: ConmonProgram, request: MonitoredCreate, message: 
     /exec/i.test(words);
   return new DomainError(
     noSuchCommand ? "invalid-argument" : "internal",
-    `container ${request.id}: ${request.runtime.path} ${request.restoreFrom === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
+    `container ${request.id}: ${request.runtime.path} ${request.restore === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
     { facts: { runtime: request.runtime.path, monitor: program.path, stderr: stderr.trim() } },
   );
 }

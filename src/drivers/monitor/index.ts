@@ -20,9 +20,17 @@ export interface MonitoredCreate {
   noPivot: boolean;
   /** Puts the monitor, which has not forked yet, into its cgroup. */
   placeMonitor(pid: number): Promise<void>;
-  /** Directory of criu's images: the container is restored from them, and runs afterwards, instead of being created. */
-  restoreFrom?: string;
+  /** The container is restored, and runs afterwards, instead of being created. */
+  restore?: MonitoredRestore;
   timeoutMs: number;
+}
+
+export interface MonitoredRestore {
+  /** Directory of criu's images. */
+  images: string;
+  /** SELinux labels of processes and of mounts; empty without SELinux. */
+  processLabel: string;
+  mountLabel: string;
 }
 
 export interface Monitored {
