@@ -7,6 +7,7 @@ import {
   containerPid,
   cgroupFile,
   cgroupOf,
+  containerGroupOf,
   cgroupVersion,
   hasController,
   readCgroupFile,
@@ -49,7 +50,7 @@ describe(
 
     it("hold a container in its pod's parent under the name that cAdvisor looks for, until it ends", async () => {
       const id = await runContainer(suite.daemon, await newPod("place"), sleeper("place"));
-      const group = cgroupOf(await containerPid(suite.daemon, id), "memory");
+      const group = containerGroupOf(await containerPid(suite.daemon, id), "memory");
       assert.equal(group, path.join(suite.daemon.places.cgroupParent, isSystemd ? `crio-${id}.scope` : `crio-${id}`));
       await suite.daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
       await suite.daemon.client.call(RuntimeService.method.removeContainer, { containerId: id });
@@ -149,7 +150,7 @@ describe(
       const parent = isSystemd ? `${base.slice(0, -".slice".length)}-pod.slice` : `${base}/pod`;
       const pod = await newPod("podlimits", parent);
       const id = await runContainer(daemon, pod, sleeper("podlimits"));
-      const group = path.dirname(cgroupOf(await containerPid(daemon, id), "memory"));
+      const group = path.dirname(containerGroupOf(await containerPid(daemon, id), "memory"));
       await daemon.client.call(RuntimeService.method.updatePodSandboxResources, {
         podSandboxId: pod.id,
         resources: {
@@ -161,7 +162,7 @@ describe(
         overhead: { memoryLimitInBytes: BigInt(8 * mebibyte), cpuPeriod: 100_000n, cpuQuota: 10_000n },
       });
       assert.equal(memoryLimit(group), 208 * mebibyte);
-      assert.equal(cpuQuota(path.dirname(cgroupOf(await containerPid(daemon, id), "cpu"))), 90_000);
+      assert.equal(cpuQuota(path.dirname(containerGroupOf(await containerPid(daemon, id), "cpu"))), 90_000);
       await removePod(daemon, pod.id);
       assert.ok(!existsSync(cgroupFile("memory", group, "cgroup.procs")), "the pod's group is removed with it");
     });

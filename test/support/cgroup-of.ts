@@ -20,6 +20,11 @@ export function cgroupOf(pid: number, controller: string): string {
   return line?.slice(2).join(":") ?? "";
 }
 
+/** As `cgroupOf` for a container's process: the group that berth named, without the one below it that crun makes. */
+export function containerGroupOf(pid: number, controller: string): string {
+  return cgroupOf(pid, controller).replace(/\/container$/, "");
+}
+
 /** Absolute path of a file of a group. */
 export function cgroupFile(controller: string, group: string, name: string): string {
   return cgroupVersion === 2 ? path.join(root, group, name) : path.join(root, controller, group, name);
