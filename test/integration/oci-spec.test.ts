@@ -138,7 +138,7 @@ describe(`a built config.json under ${runtime}`, { skip: process.getuid?.() !== 
 
   it("runs with the default filter and every capability that the machine gives", async () => {
     const output = await runContainer({
-      script: "unshare -m true && echo namespace; grep ^Seccomp: /proc/self/status",
+      script: "unshare -u true && echo namespace; grep ^Seccomp: /proc/self/status",
       adapt({ container }) {
         container.request.linux.securityContext = exampleSecurityContext({
           capabilities: { add: ["ALL"], drop: [], addAmbient: [] },
