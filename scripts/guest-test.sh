@@ -21,8 +21,9 @@ main() {
   kit=${KIT:-/var/tmp/berth-conformance}
   export GUEST_DIR=${GUEST_DIR:-/var/lib/berth-guest}
   # The own kernel has cpusets, nftables and iptables; without it bridges cannot masquerade.
+  # One processor: with two it switches processes at half the speed.
   if [ -z "${UML:-}" ] && [ -x "$GUEST_DIR/uml/usr/bin/linux" ]; then
-    export UML=linux UMLARGS=${UMLARGS:-ncpus=2}
+    export UML=linux
   fi
   export MEM=${MEM:-3072} LIMIT=${LIMIT:-1800}
 
