@@ -5,7 +5,7 @@ import { discardContainer } from "#domain/container/remove-container.ts";
 import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { nowNs } from "#lib/clock.ts";
-import { removeOne, stopPod } from "./end-pod.ts";
+import { defaultPodGraceMs, removeOne, stopPod } from "./end-pod.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 import { recoverCheckpoints, recoverRestore } from "./recover-checkpoints.ts";
@@ -135,9 +135,10 @@ async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> 
   return pins.every(Boolean);
 }
 
+/** Ends what an earlier daemon had begun to end; containers that still run get their grace again. */
 async function finishPods(drivers: PodDrivers): Promise<void> {
   for (const sandbox of drivers.sandbox.store.index.all().filter((one) => one.state.kind === "stopping")) {
-    await stopPod(drivers, sandbox, 0).catch((error: unknown) =>
+    await stopPod(drivers, sandbox, defaultPodGraceMs).catch((error: unknown) =>
       drivers.logger.warn("a pod that had ended cannot be cleaned up; stopping it again will try again", {
         sandbox: sandbox.id,
         error,
