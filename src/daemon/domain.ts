@@ -10,6 +10,7 @@ import { CheckpointService } from "#domain/pod/checkpoint-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
 import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { createEvents } from "#domain/pod/events/container-event-bus.ts";
+import { usersOfImage } from "#domain/pod/image-users.ts";
 import { createStats } from "#domain/pod/stats/stats-service.ts";
 import { nodeService } from "#domain/pod/node-service.ts";
 import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
@@ -65,11 +66,7 @@ export function buildDomain(
     nodeAuthFile: () => config().image.pauseImageAuthFile,
     mountsArtifacts: config().image.ociArtifactMountSupport,
     pinnedPatterns: () => [config().image.pauseImage, ...config().image.pinnedImages],
-    usersOf: (imageId) =>
-      containerStore.index
-        .all()
-        .filter(({ imageId: own, volumeImageIds = [] }) => [own, ...volumeImageIds].includes(imageId))
-        .map(({ id }) => id),
+    usersOf: (imageId) => usersOfImage({ containers: containerStore, sandboxes: sandboxStore }, imageId),
     logger,
   });
   undo.defer(() => images.close());

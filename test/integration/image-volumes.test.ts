@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { ImageService, NamespaceMode, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import { startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
@@ -23,7 +23,7 @@ import {
 } from "../support/pods.ts";
 import { startRegistry } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
-import { cannotRunPods } from "../support/requirements.ts";
+import { cannotRunPods, idmappingRuntime } from "../support/requirements.ts";
 
 const { removeImage, imageStatus } = ImageService.method;
 const { removeContainer } = RuntimeService.method;
@@ -242,6 +242,86 @@ describe("an artifact as a volume", { skip: cannotRunPods() }, () => {
     const config = containerConfig(suite.busybox, "bad", ["true"], { mounts: [volume(reference)] });
     await rejects(createContainer(daemon, pod, config), ["UNKNOWN"], /^ImageVolumeMountFailed: .*cannot stand beside/);
     await removePod(daemon, pod.id);
+  });
+});
+
+const mapsIds = idmappingRuntime();
+
+describe(
+  "image volumes in a user namespace",
+  { skip: cannotRunPods() || (mapsIds ? false : "no runtime maps ids") },
+  () => {
+    const suite = useDaemon(() => ({ runtimePath: mapsIds ?? "" }));
+    const range = [{ hostId: 300_000, containerId: 0, length: 65_536 }];
+    const owners = (place: string) => `cd ${place}; for f in $(find . | sort); do stat -c '%n %u %g' $f; done`;
+
+    async function userPod(name: string) {
+      // The pod's root has to get to its container's root.
+      chmodSync(suite.daemon.places.folder, 0o711);
+      const { daemon } = suite;
+      const userns = { mode: NamespaceMode.POD, uids: range, gids: range };
+      const namespaceOptions = { pid: NamespaceMode.CONTAINER, usernsOptions: userns };
+      const linux = { cgroupParent: daemon.places.cgroupParent, securityContext: { namespaceOptions } };
+      return { pod: await runPod(daemon, name, { linux }), linux: { securityContext: { namespaceOptions } } };
+    }
+
+    it("have the owners that the image gives its files", async () => {
+      const { daemon, registry, busybox } = suite;
+      const entries = [
+        { path: "mine", content: "mine\n", uid: 0, gid: 0, mode: 0o600 },
+        { path: "dir/", kind: "directory" as const, uid: 1000, gid: 100 },
+        { path: "dir/theirs", content: "theirs\n", uid: 1000, gid: 100 },
+      ];
+      const reference = await registry.push(buildImage({ layers: [{ entries }] }), "test/owned", "v1");
+      await pull(daemon, reference);
+      const { pod, linux } = await userPod("owners");
+      const mounts = [volume(reference), volume(reference, "/sub", "dir")];
+      const script = `${owners("/data")}; ${owners("/sub")}; cat /data/mine /sub/theirs`;
+      const config = containerConfig(busybox, "owners", ["sh", "-c", script], { mounts, linux });
+      const { stdout, stderr } = await runToEnd(daemon, pod, config);
+      const wanted = [
+        ". 0 0",
+        "./dir 1000 100",
+        "./dir/theirs 1000 100",
+        "./mine 0 0",
+        ". 1000 100",
+        "./theirs 1000 100",
+      ];
+      assert.equal(stdout, `${[...wanted, "mine", "theirs"].join("\n")}\n`, stderr);
+      await removePod(daemon, pod.id);
+      assert.deepEqual(volumeFolders(daemon), []);
+    });
+
+    it("of artifacts belong to the pod's root, and to nobody's elsewhere", async () => {
+      const { daemon, registry, busybox } = suite;
+      const reference = await registry.push(buildArtifact({ "docs/readme": "read\n" }), "test/owned-artifact", "v1");
+      await pull(daemon, reference);
+      const { pod, linux } = await userPod("artifact-owners");
+      const script = `${owners("/data")}; cat /data/docs/readme; echo x > /data/docs/readme`;
+      const config = containerConfig(busybox, "owners", ["sh", "-c", script], { mounts: [volume(reference)], linux });
+      const { stdout, stderr } = await runToEnd(daemon, pod, config);
+      assert.equal(stdout, ". 0 0\n./docs 0 0\n./docs/readme 0 0\nread\n", stderr);
+      assert.match(stderr, /Read-only file system/);
+      await removePod(daemon, pod.id);
+      assert.deepEqual(volumeFolders(daemon), []);
+    });
+  },
+);
+
+describe("the pause process", { skip: cannotRunPods() }, () => {
+  const suite = useDaemon((registry) => ({
+    config: { "crio.runtime": "drop_infra_ctr = false", "crio.image": `pause_image = "${registry.host}/test/pause:1"` },
+  }));
+
+  it("keeps its image from being removed until the pod is", async () => {
+    const { daemon, registry } = suite;
+    const pod = await runPod(daemon, "infra");
+    const image = { image: `${registry.host}/test/pause:1` };
+    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
+    await daemon.restart();
+    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
+    await removePod(daemon, pod.id);
+    await daemon.client.call(removeImage, { image });
   });
 });
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
 
@@ -22,6 +23,18 @@ export function cannotRunPods(): string | false {
   const missing = programs.filter((name) => findProgram(name) === undefined);
   if (cniPluginFolder() === undefined) missing.push(`CNI plugins in ${cniFolders.join(" or ")}`);
   return missing.length === 0 ? false : `not installed: ${missing.join(", ")}`;
+}
+
+/** An OCI runtime with idmapped mounts, which user namespaces need; the older runc of many machines has none. */
+export function idmappingRuntime(): string | undefined {
+  const candidates = [process.env["BERTH_TEST_RUNTIME"] ?? "runc", "crun", "/opt/runc-1.3/runc"];
+  const paths = candidates.map((one) => (path.isAbsolute(one) ? one : findProgram(one)));
+  return paths.filter((one) => one !== undefined).find(mapsIds);
+}
+
+function mapsIds(runtime: string): boolean {
+  const { stdout } = spawnSync(runtime, ["features"], { encoding: "utf8" });
+  return /"idmap"\s*:\s*\{\s*"enabled"\s*:\s*true/.test(stdout ?? "");
 }
 
 function isExecutable(file: string): boolean {

@@ -2,7 +2,6 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { sandboxName } from "#domain/sandbox/sandbox.ts";
-import { mountLabel } from "#domain/sandbox/selinux-labels.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
@@ -13,6 +12,7 @@ import { annotatedDevices } from "./annotated-devices.ts";
 import type { FoundDevice } from "./oci-spec/devices.ts";
 import type { ContainerSpecInputs, SandboxFacts, SpecPolicy } from "./oci-spec/spec-inputs.ts";
 import { declaredVolumeMounts, mountImageVolume, type VolumeImages } from "./image-volumes.ts";
+import { filesLabel, rootView } from "./root-view.ts";
 import { workloadOf } from "./workload.ts";
 import { nodeMounts } from "./node-mounts.ts";
 import { nodeHooks } from "./node-hooks.ts";
@@ -36,6 +36,7 @@ export async function containerInputs(
   const ownLabel = filesLabel(drivers, sandbox, request);
   await security.checkSelinuxLabel(ownLabel);
   const label = relabels ? ownLabel : "";
+  const view = rootView(drivers, sandbox, request);
   const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks, ofNode] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
     settleAll(
@@ -43,7 +44,7 @@ export async function containerInputs(
         const content = volumeImages[index];
         return content === undefined
           ? findVolume(drivers, mount, label)
-          : mountImageVolume(drivers, draft.id, index, mount, content);
+          : mountImageVolume(drivers, { containerId: draft.id, volume: index, view }, mount, content);
       }),
     ),
     findDevices(drivers, sandbox, draft),
@@ -123,16 +124,6 @@ async function findVolume(drivers: ContainerDrivers, mount: MountRequest, label:
   const source = await drivers.security.mountSource({ hostPath: mount.hostPath, propagation: mount.propagation });
   if (mount.selinuxRelabel && label !== "") await drivers.security.relabel(source.path, label, { shared: false });
   return { request: mount, source };
-}
-
-/** SELinux label of a container's files, or of the pause process's without a request; empty for none. */
-export function filesLabel(
-  drivers: ContainerDrivers,
-  sandbox: Sandbox,
-  request: Pick<ContainerRequest, "linux"> | undefined,
-): string {
-  const options = request?.linux.securityContext.selinux ?? sandbox.request.linux.securityContext.selinux;
-  return mountLabel(drivers.security.facts.selinux, options, sandbox.selinuxLevel);
 }
 
 async function checkApparmor(drivers: ContainerDrivers, reference: string): Promise<void> {

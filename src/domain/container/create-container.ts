@@ -3,7 +3,6 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
-import type { IdMap } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
@@ -11,12 +10,13 @@ import { checkLabels, containerLabels } from "#domain/sandbox/kubernetes-labels.
 import { prepareRestore } from "./checkpoint/restore-container.ts";
 import { takeCheckpoint } from "./checkpoint/take-checkpoint.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { containerInputs, inputsFromRootfs, filesLabel } from "./container-inputs.ts";
+import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
 import { withState } from "./container.ts";
 import { makeDeclaredVolumes, volumeImageIds, volumeImages } from "./image-volumes.ts";
 import type { VolumeImages } from "./image-volumes.ts";
 import { monitoredCreate } from "./monitored-create.ts";
+import { rootView } from "./root-view.ts";
 import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
 import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -44,7 +44,7 @@ export async function createContainer(
   undo.defer(() => drivers.store.delete(draft));
   refuseUnlessReady(drivers, sandbox);
 
-  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootfsOptions(drivers, sandbox, request));
+  const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootView(drivers, sandbox, request));
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
   undo.defer(() => drivers.imageVolumes.remove(draft.id));
   undo.defer(() => drivers.bundles.remove(draft.id));
@@ -76,23 +76,6 @@ export async function createContainer(
     name: request.metadata.name,
   });
   return container ?? created;
-}
-
-/** How the pod's user namespace and label show in its roots. */
-export function rootfsOptions(
-  drivers: ContainerDrivers,
-  sandbox: Sandbox,
-  request: Pick<ContainerRequest, "linux"> | undefined,
-): { mountLabel?: string; idMap?: IdMap } {
-  const { userns } = sandbox.request.linux.securityContext.namespaceOptions;
-  const { user } = sandbox.namespaces;
-  const label = filesLabel(drivers, sandbox, request);
-  return {
-    ...(label === "" ? {} : { mountLabel: label }),
-    ...(userns === undefined || user === undefined
-      ? {}
-      : { idMap: { uids: userns.uids, gids: userns.gids, userNamespace: user } }),
-  };
 }
 
 /** Network, IPC and user namespace belong to the pod: what the container's request says of them cannot differ. */

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ImageContent } from "#domain/image/image.ts";
 import { FakeImageVolumes } from "#drivers/image-volumes/fake.ts";
+import { FakeSecurity } from "#drivers/security/fake.ts";
 import { FakeStorage } from "#drivers/storage/fake.ts";
+import type { RootView } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
@@ -14,49 +16,78 @@ const spec = { image: "quay.io/model:1", annotations: {}, userSpecifiedImage: ""
 const volume = (imageSubPath = "") =>
   exampleMount({ containerPath: "/model", hostPath: "", image: spec, imageSubPath });
 
+const place = (volume: number, view: RootView = {}) => ({ containerId: "c1", volume, view });
+
 function drivers() {
-  return { imageVolumes: new FakeImageVolumes(), storage: new FakeStorage() };
+  const security = new FakeSecurity();
+  return { imageVolumes: new FakeImageVolumes(), storage: new FakeStorage(), security };
 }
 
 describe("an image volume", () => {
   it("is the mounted content of the image's layers", async () => {
     const parts = drivers();
-    const { source } = await mountImageVolume(parts, "c1", 3, volume(), model);
+    const { source } = await mountImageVolume(parts, place(3), volume(), model);
     assert.equal(source.path, "/fake/image-volumes/c1/3/content");
     assert.deepEqual(parts.storage.imageMounts.get(source.path), model.chainIds);
   });
 
   it("is what the sub path names in that content, if one is given", async () => {
     for (const subPath of ["", ".", "/", "./"]) {
-      const { source } = await mountImageVolume(drivers(), "c1", 0, volume(subPath), model);
+      const { source } = await mountImageVolume(drivers(), place(0), volume(subPath), model);
       assert.equal(source.path, "/fake/image-volumes/c1/0/content");
     }
-    const { source } = await mountImageVolume(drivers(), "c1", 0, volume("weights/small"), model);
+    const { source } = await mountImageVolume(drivers(), place(0), volume("weights/small"), model);
     assert.equal(source.path, "/fake/image-volumes/c1/0/sub");
   });
 
   it("of an artifact is a directory with its files", async () => {
     const parts = drivers();
     const files = [{ name: "a/b", path: "/blobs/1" }];
-    const { source } = await mountImageVolume(parts, "c1", 0, volume(), { ...model, chainIds: [], files });
+    const { source } = await mountImageVolume(parts, place(0), volume(), { ...model, chainIds: [], files });
     assert.deepEqual([parts.imageVolumes.files.get(source.path), parts.storage.imageMounts.size], [files, 0]);
+  });
+
+  it("has the ids and the label of the pod", async () => {
+    const parts = drivers();
+    const range = [{ hostId: 100_000, containerId: 0, length: 65_536 }];
+    const view = { mountLabel: "u:r:t:s0:c1,c2", idMap: { userNamespace: "/pins/user", uids: range, gids: range } };
+    const { source } = await mountImageVolume(parts, place(0, view), volume(), model);
+    assert.deepEqual(parts.storage.imageViews.get(source.path), view);
+  });
+
+  it("of an artifact has the ids of the pod, and a label by which other pods may read it too", async () => {
+    const parts = drivers();
+    const files = [{ name: "a/b", path: "/blobs/1" }];
+    const idMap = { userNamespace: "/pins/user", uids: [], gids: [] };
+    const artifact = { ...model, chainIds: [], files };
+    const { source } = await mountImageVolume(
+      parts,
+      place(0, { mountLabel: "u:r:t:s0:c1,c2", idMap }),
+      volume(),
+      artifact,
+    );
+    assert.equal(parts.imageVolumes.options.get(source.path)?.idMap, idMap);
+    assert.deepEqual(parts.security.calls, [
+      "relabel /blobs/1 u:r:t:s0:c1,c2 shared",
+      `relabel ${source.path} u:r:t:s0:c1,c2 shared`,
+    ]);
   });
 
   it("asks for no idmapped mount, which overlays cannot be", async () => {
     const mapped = { ...volume(), uidMappings: [{ hostId: 1000, containerId: 0, length: 10 }] };
-    assert.deepEqual((await mountImageVolume(drivers(), "c1", 0, mapped, model)).request.uidMappings, []);
+    assert.deepEqual((await mountImageVolume(drivers(), place(0), mapped, model)).request.uidMappings, []);
   });
 
   it("that cannot be mounted fails with the word that the kubelet looks for", async () => {
     const parts = drivers();
     parts.imageVolumes.missing.add("none");
-    await assert.rejects(mountImageVolume(parts, "c1", 0, volume("none"), model), {
+    await assert.rejects(mountImageVolume(parts, place(0), volume("none"), model), {
       kind: "image-volume-mount-failed",
       message:
         /^ImageVolumeMountFailed: image quay\.io\/model:1 cannot be mounted at \/model: sub path "none" does not/,
     });
     parts.storage.failNext("mountImage", new DomainError("not-found", "no layer"));
-    await assert.rejects(mountImageVolume(parts, "c1", 0, volume(), model), { kind: "image-volume-mount-failed" });
+    await assert.rejects(mountImageVolume(parts, place(0), volume(), model), { kind: "image-volume-mount-failed" });
   });
 });
 

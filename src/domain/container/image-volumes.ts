@@ -2,6 +2,8 @@ import path from "node:path";
 import type { ImageContent } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import type { VolumeFile } from "#drivers/image-volumes/index.ts";
+import type { RootView } from "#drivers/storage/index.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import type { IdMapping } from "#domain/sandbox/request.ts";
@@ -52,25 +54,35 @@ export function volumeImageIds(images: VolumeImages): string[] {
   return [...new Set(images.flatMap((image) => image?.id ?? []))];
 }
 
+type VolumeDrivers = Pick<ContainerDrivers, "imageVolumes" | "storage" | "security">;
+
+/** An image volume of a container and how its files look there. */
+interface VolumePlace {
+  containerId: string;
+  /** Number of the mount in the request. */
+  volume: number;
+  view: RootView;
+}
+
 /**
  * Mounts the content of an image, or the files of an artifact, for one mount of the request. Undone by `imageVolumes.remove`.
  * @throws DomainError image-volume-mount-failed naming the image and the place
  */
 export async function mountImageVolume(
-  drivers: Pick<ContainerDrivers, "imageVolumes" | "storage">,
-  containerId: string,
-  volume: number,
+  drivers: VolumeDrivers,
+  place: VolumePlace,
   mount: MountRequest,
   image: ImageContent,
 ): Promise<FoundMount> {
+  const { containerId, volume } = place;
   try {
-    const content = await mountContent(drivers, containerId, volume, image);
+    const content = await mountContent(drivers, place, image);
     const { imageSubPath } = mount;
     const source =
       path.posix.join("/", imageSubPath) === "/"
         ? content
         : await drivers.imageVolumes.bindSubPath(containerId, volume, content, imageSubPath);
-    // Overlays cannot be idmapped: in a user namespace the files are nobody's, and readable for all who may read them.
+    // The content has the ids of the pod already; and an overlay could not be idmapped.
     const request = { ...mount, uidMappings: [], gidMappings: [] };
     return { request, source: { path: source, isDirectory: true, mountPoint: "", propagation: "private" } };
   } catch (error) {
@@ -79,15 +91,28 @@ export async function mountImageVolume(
 }
 
 async function mountContent(
-  { imageVolumes, storage }: Pick<ContainerDrivers, "imageVolumes" | "storage">,
-  containerId: string,
-  volume: number,
+  drivers: VolumeDrivers,
+  { containerId, volume, view }: VolumePlace,
   image: ImageContent,
 ): Promise<string> {
-  if (image.files !== undefined) return imageVolumes.bindFiles(containerId, volume, image.files);
+  const { imageVolumes, storage } = drivers;
+  if (image.files !== undefined) return bindArtifact(drivers, { containerId, volume, view }, image.files);
   const target = await imageVolumes.mountPoint(containerId, volume);
-  await storage.mountImage(image.chainIds, target);
+  await storage.mountImage(image.chainIds, target, view);
   return target;
+}
+
+/** A bind mount has no label of its own. The files get one that all containers may read, since other pods may have the same artifact. */
+async function bindArtifact(
+  { imageVolumes, security }: VolumeDrivers,
+  { containerId, volume, view: { mountLabel, idMap } }: VolumePlace,
+  files: readonly VolumeFile[],
+): Promise<string> {
+  const label = async (place: string): Promise<void> => {
+    if (mountLabel !== undefined) await security.relabel(place, mountLabel, { shared: true });
+  };
+  for (const { path: blob } of files) await label(blob);
+  return imageVolumes.bindFiles(containerId, volume, files, { label, ...(idMap === undefined ? {} : { idMap }) });
 }
 
 function mountFailed(mount: MountRequest, cause: unknown): DomainError {

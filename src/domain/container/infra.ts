@@ -3,7 +3,7 @@ import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { providedMounts, sandboxFacts } from "./container-inputs.ts";
-import { rootfsOptions } from "./create-container.ts";
+import { rootView } from "./root-view.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
@@ -47,7 +47,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
       const { mountPath } = await storage.createRootfs(
         sandbox.id,
         image.chainIds,
-        rootfsOptions(drivers, sandbox, undefined),
+        rootView(drivers, sandbox, undefined),
       );
       const bundle = await bundles.create(sandbox.id, { "config.json": await specOf(sandbox, image, mountPath) });
       const runtime = runtimes.get(sandbox.runtimeHandler);
@@ -66,7 +66,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         timeoutMs: settings.createTimeoutMs(runtime.handler),
       });
       await runtime.start(sandbox.id);
-      return { process: container, monitor: watcher };
+      return { process: container, monitor: watcher, imageId: image.id };
     },
 
     async remove(sandbox) {

@@ -195,10 +195,23 @@ describe("the removal of an image", () => {
   });
 
   it("is refused while a container uses it", async () => {
-    const { images, registry } = exampleImages({ usersOf: () => ["c1"] });
+    const { images, registry } = exampleImages({ usersOf: () => [{ id: "c1", as: "root" }] });
     registry.addImage(busybox, [layer]);
     await images.pull(pullRequest(busybox));
-    await assert.rejects(images.remove(busybox), { kind: "failed-precondition", message: /used by .*c1/ });
+    await assert.rejects(images.remove(busybox), { kind: "failed-precondition", message: /used by .*c1$/ });
+  });
+
+  it("takes one of several names from what containers are made of, and none from what a volume shows", async () => {
+    const other = "quay.io/other/busybox:2";
+    for (const as of ["root", "volume"] as const) {
+      const { images, registry } = exampleImages({ usersOf: () => [{ id: "c1", as }] });
+      for (const name of [busybox, other]) registry.addImage(name, [layer]);
+      for (const name of [busybox, other]) await images.pull(pullRequest(name));
+      const removal = images.remove(other);
+      if (as === "root") await removal;
+      else await assert.rejects(removal, { kind: "failed-precondition", message: /used by .*c1, as a volume$/ });
+      assert.deepEqual(images.find(busybox)?.repoTags.length, as === "root" ? 1 : 2);
+    }
   });
 });
 

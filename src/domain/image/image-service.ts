@@ -10,7 +10,7 @@ import type { Logger } from "#observability/logger.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import { allowUse } from "./allow-use.ts";
 import type { NamedImage } from "./allow-use.ts";
-import type { Image, ImageContent, ImageInUse, LayerProgress, PullRequest } from "./image.ts";
+import type { Image, ImageContent, ImageInUse, ImageUser, LayerProgress, PullRequest } from "./image.ts";
 import { findRecord, isPinned, namesOf } from "./image-names.ts";
 import type { PullObserver } from "./pull-observer.ts";
 import { pullImage } from "./pull-image.ts";
@@ -30,8 +30,8 @@ export interface ImageServiceOptions {
   mountsArtifacts: boolean;
   /** Patterns of images that nobody may remove to save space; the pause image is one. */
   pinnedPatterns(): readonly string[];
-  /** Ids of containers that use an image. */
-  usersOf(imageId: string): readonly string[];
+  /** What uses an image. */
+  usersOf(imageId: string): readonly ImageUser[];
   logger: Logger;
 }
 
@@ -66,21 +66,26 @@ export class ImageService implements Images {
     return record === undefined ? undefined : this.#view(record);
   }
 
-  /** By name only that name goes, unless it was the last; by id everything. A name or id that is not there is fine. */
+  /**
+   * By name only that name goes, unless it was the last; by id everything. A name or id that is not there is fine.
+   * @throws DomainError failed-precondition while a volume shows the image, or while anything uses it and the image would go
+   */
   async remove(name: string): Promise<void> {
     const { storage, registry } = this.#options;
     const record = findRecord(storage.images(), name, registry);
     if (record === undefined) return;
+    const users = this.#options.usersOf(record.id);
     const rest = withoutNames(record, namesOf(name, registry));
-    if (rest !== undefined) {
+    if (rest !== undefined && users.every(({ as }) => as !== "volume")) {
       await storage.putImage(rest);
       return;
     }
-    const users = this.#options.usersOf(record.id);
-    if (users.length > 0) {
+    const [first] = users;
+    if (first !== undefined) {
       throw new DomainError(
         "failed-precondition",
-        `image ${name} (${record.id}) is used by ${users.length} containers, the first of them ${users[0]}`,
+        `image ${name} (${record.id}) is used by ${users.length} containers, the first of them ${first.id}` +
+          (first.as === "volume" ? ", as a volume" : ""),
       );
     }
     await storage.removeImage(record.id);

@@ -68,3 +68,10 @@ export interface ImageContent {
   /** Of an artifact: its files by name, with where their content lies. */
   readonly files: readonly { name: string; path: string }[] | undefined;
 }
+
+/** A container, or a pod by its pause process, that an image may not be taken from. */
+export interface ImageUser {
+  readonly id: string;
+  /** Whether it was made of the image or shows it as a volume. */
+  readonly as: "root" | "volume";
+}

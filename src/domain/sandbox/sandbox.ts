@@ -33,6 +33,8 @@ export interface SandboxNamespaces {
 export interface InfraProcess {
   process: ProcessRef;
   monitor: ProcessRef;
+  /** 64 hex of the image that it was made of; missing in older records. */
+  imageId?: string;
 }
 
 /** Files of a sandbox that its containers mount. */

@@ -1,19 +1,27 @@
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
-import type { ImageVolumes, VolumeFile } from "./index.ts";
+import type { BoundFilesOptions, ImageVolumes, VolumeFile } from "./index.ts";
 
 /** Image volumes in memory, for domain tests: paths that do not exist. Sub paths in `missing` are not found. */
 export class FakeImageVolumes implements ImageVolumes {
   readonly made = new Map<string, string[]>();
   readonly files = new Map<string, readonly VolumeFile[]>();
+  readonly options = new Map<string, BoundFilesOptions>();
   readonly missing = new Set<string>();
 
   async mountPoint(containerId: string, volume: number): Promise<string> {
     return this.#make(containerId, volume, "content");
   }
 
-  async bindFiles(containerId: string, volume: number, files: readonly VolumeFile[]): Promise<string> {
+  async bindFiles(
+    containerId: string,
+    volume: number,
+    files: readonly VolumeFile[],
+    options: BoundFilesOptions = {},
+  ): Promise<string> {
     const place = this.#make(containerId, volume, "content");
+    await options.label?.(place);
+    this.options.set(place, options);
     this.files.set(place, files);
     return place;
   }

@@ -6,6 +6,20 @@ export interface VolumeFile {
   path: string;
 }
 
+/** How bound files look to the container that gets them. */
+export interface BoundFilesOptions {
+  /** User namespace whose root they belong to. */
+  idMap?: { userNamespace: string; uids: readonly IdRange[]; gids: readonly IdRange[] };
+  /** Called with the directory when it has its places and nothing is bound yet. */
+  label?(this: void, directory: string): Promise<void>;
+}
+
+interface IdRange {
+  hostId: number;
+  containerId: number;
+  length: number;
+}
+
 /**
  * Places below one directory at which the content of image volumes is mounted, numbered per container. Everything of a container goes
  * with `remove`, whatever step had been reached when it was cut off.
@@ -15,9 +29,15 @@ export interface ImageVolumes {
   mountPoint(containerId: string, volume: number): Promise<string>;
   /**
    * A directory with these files, each bound read-only at its name.
-   * @throws DomainError invalid-argument for names that cannot be files beside each other
+   * @throws DomainError invalid-argument for names that cannot be files beside each other, failed-precondition where the files cannot have
+   *   the ids of a user namespace
    */
-  bindFiles(containerId: string, volume: number, files: readonly VolumeFile[]): Promise<string>;
+  bindFiles(
+    containerId: string,
+    volume: number,
+    files: readonly VolumeFile[],
+    options?: BoundFilesOptions,
+  ): Promise<string>;
   /**
    * Gives a stable path to what `subPath` names inside of `content`, a path that `mountPoint` or `bindFiles` gave. Neither `..` nor a
    * symlink leads out of it.

@@ -1,10 +1,11 @@
 import { closeSync, fstatSync } from "node:fs";
-import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { bindMount, listMounts, MountFlag, unmount } from "#kernel/mount.ts";
+import { mountIdmapped } from "#kernel/idmapped-mount.ts";
+import { bindMount, listMounts, mount, MountFlag, unmount } from "#kernel/mount.ts";
 import { OpenFlag, openInRoot } from "#kernel/open-in-root.ts";
-import type { ImageVolumes, VolumeFile } from "./index.ts";
+import type { BoundFilesOptions, ImageVolumes, VolumeFile } from "./index.ts";
 
 const readOnlyFile = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
 
@@ -26,13 +27,15 @@ export function mountedVolumes(directory: string): ImageVolumes {
       return place;
     },
 
-    async bindFiles(containerId, volume, files) {
+    async bindFiles(containerId, volume, files, options = {}) {
       const place = placeOf(containerId, volume, "content");
       await mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
-      await mkdir(place, { mode: 0o755 });
+      await makePlace(place, "directory", options);
       // The last of several files with one name is the one that is seen, as with layers.
       const byName = new Map(files.map((file) => [fileName(file), file]));
-      for (const [name, file] of byName) await bindFile(file, path.join(place, name));
+      for (const [name, file] of byName) await makeFilePlace(file, place, name, options);
+      await options.label?.(place);
+      for (const [name, file] of byName) await bindFile(file, path.join(place, name), options.idMap?.userNamespace);
       return place;
     },
 
@@ -79,10 +82,23 @@ function fileName({ name }: VolumeFile): string {
   throw new DomainError("invalid-argument", `the artifact has a file that is named ${JSON.stringify(name)}`);
 }
 
-async function bindFile(file: VolumeFile, target: string): Promise<void> {
+/** A directory or an empty file that belongs to the root of the user namespace. */
+async function makePlace(place: string, kind: "directory" | "file", { idMap }: BoundFilesOptions): Promise<void> {
+  if (kind === "directory") await mkdir(place, { mode: 0o755 });
+  else await writeFile(place, "", { flag: "wx", mode: 0o444 });
+  if (idMap !== undefined) await chown(place, rootOf(idMap.uids), rootOf(idMap.gids));
+}
+
+async function makeFilePlace(file: VolumeFile, place: string, name: string, options: BoundFilesOptions): Promise<void> {
+  const parts = name.split("/").filter((part) => part !== "");
   try {
-    await mkdir(path.dirname(target), { recursive: true, mode: 0o755 });
-    await writeFile(target, "", { flag: "wx", mode: 0o444 });
+    for (const [index] of parts.slice(1).entries()) {
+      const directory = path.join(place, ...parts.slice(0, index + 1));
+      await makePlace(directory, "directory", options).catch(async (error: unknown) => {
+        if (!hasErrno(error, "EEXIST") || !(await stat(directory)).isDirectory()) throw error;
+      });
+    }
+    await makePlace(path.join(place, ...parts), "file", options);
   } catch (error) {
     if (!hasErrno(error, "EEXIST", "ENOTDIR", "EISDIR", "ENAMETOOLONG")) throw error;
     throw new DomainError(
@@ -91,9 +107,30 @@ async function bindFile(file: VolumeFile, target: string): Promise<void> {
       { cause: error },
     );
   }
+}
+
+function rootOf(ranges: readonly { hostId: number; containerId: number }[]): number {
+  return ranges.find(({ containerId }) => containerId === 0)?.hostId ?? 0;
+}
+
+async function bindFile(file: VolumeFile, target: string, userNamespace: string | undefined): Promise<void> {
   // A container's user is seldom root; on the host the directory above keeps others out.
   await chmod(file.path, 0o444);
-  bindMount(file.path, target, { readOnly: true, flags: readOnlyFile });
+  if (userNamespace === undefined) {
+    bindMount(file.path, target, { readOnly: true, flags: readOnlyFile });
+    return;
+  }
+  try {
+    mountIdmapped(file.path, target, userNamespace);
+  } catch (error) {
+    throw new DomainError(
+      "failed-precondition",
+      `the artifact's file ${JSON.stringify(file.name)} cannot be idmapped, which user namespaces need: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  // Undone by `remove`, as the bind mount.
+  mount("", target, "", MountFlag.bind | MountFlag.remount | readOnlyFile);
 }
 
 function open(content: string, subPath: string): number {

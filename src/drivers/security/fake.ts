@@ -70,8 +70,8 @@ export class FakeSecurity implements Security {
     this.calls.push(`checkSelinuxLabel ${label}`);
   }
 
-  async relabel(path: string, label: string): Promise<void> {
-    this.calls.push(`relabel ${path} ${label}`);
+  async relabel(path: string, label: string, { shared }: { shared: boolean }): Promise<void> {
+    this.calls.push(`relabel ${path} ${label}${shared ? " shared" : ""}`);
   }
 
   readonly selinux: SelinuxLevels = new CountingLevels();

@@ -13,6 +13,7 @@ import type {
   LayerSource,
   Rootfs,
   RootfsChanges,
+  RootView,
   Storage,
   UnpackProgress,
   Usage,
@@ -232,8 +233,8 @@ class DiskStorage implements Storage {
     return applyRootfsChanges(this.#trees, this.#roots.places(containerId), changes);
   }
 
-  mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
-    return this.#roots.mountReadOnly(chainIds, target);
+  mountImage(chainIds: readonly ChainId[], target: string, options: RootView = {}): Promise<void> {
+    return this.#roots.mountReadOnly(chainIds, target, options);
   }
 
   imageUsage(): Usage {

@@ -5,12 +5,12 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type {
   ChainId,
-  IdMap,
   ImageRecord,
   LayerInfo,
   LayerSource,
   Rootfs,
   RootfsChanges,
+  RootView,
   Storage,
   UnpackProgress,
   Usage,
@@ -41,6 +41,8 @@ export class FakeStorage implements Storage {
   readonly roots = new Map<string, FakeRootfs>();
   /** Targets of `mountImage`. */
   readonly imageMounts = new Map<string, readonly ChainId[]>();
+  /** How each of them looks. */
+  readonly imageViews = new Map<string, RootView>();
   closed = false;
   readonly #failures = new Map<string, unknown>();
 
@@ -126,11 +128,7 @@ export class FakeStorage implements Storage {
     for (const digest of blobsOf(removed)) if (!kept.has(digest)) this.blobs.delete(digest);
   }
 
-  async createRootfs(
-    containerId: string,
-    chainIds: readonly ChainId[],
-    options: { mountLabel?: string; idMap?: IdMap } = {},
-  ): Promise<Rootfs> {
+  async createRootfs(containerId: string, chainIds: readonly ChainId[], options: RootView = {}): Promise<Rootfs> {
     this.#mayFail("createRootfs");
     if (this.roots.has(containerId))
       throw new DomainError("already-exists", `container root ${containerId} exists already`);
@@ -196,8 +194,9 @@ export class FakeStorage implements Storage {
     this.#root(containerId).applied.push(changes);
   }
 
-  async mountImage(chainIds: readonly ChainId[], target: string): Promise<void> {
+  async mountImage(chainIds: readonly ChainId[], target: string, options: RootView = {}): Promise<void> {
     this.#mayFail("mountImage");
+    this.imageViews.set(target, options);
     this.imageMounts.set(target, [...chainIds]);
   }
 

@@ -120,11 +120,7 @@ export interface Storage {
    * Makes the writable layer and mounts the root at `<runroot>/<containerId>`-like path, read-write.
    * Undone by `unmountRootfs` and `removeRootfs`. `chainIds` from the lowest up; more than a mount option page holds must work.
    */
-  createRootfs(
-    containerId: string,
-    chainIds: readonly ChainId[],
-    options?: { mountLabel?: string; idMap?: IdMap },
-  ): Promise<Rootfs>;
+  createRootfs(containerId: string, chainIds: readonly ChainId[], options?: RootView): Promise<Rootfs>;
   /** Mounts again the root of a container made earlier (after a reboot, or an unmount). */
   mountRootfs(containerId: string): Promise<Rootfs>;
   /** Idempotent. */
@@ -149,8 +145,11 @@ export interface Storage {
    * @throws DomainError data-loss or invalid-argument for an archive that cannot be used
    */
   applyRootfsChanges(containerId: string, changes: { archive?: string; deleted: readonly string[] }): Promise<void>;
-  /** Read-only mount of an image's content (image volumes) at `target`. Undone by umount of `target` by the caller. */
-  mountImage(chainIds: readonly ChainId[], target: string): Promise<void>;
+  /**
+   * Read-only mount of an image's content (image volumes) at `target`, a directory. Undone by the caller: umount of `target`, and after a
+   * crash of all that is mounted below `<target>.lower`, where the layers of a user namespace are for a moment.
+   */
+  mountImage(chainIds: readonly ChainId[], target: string, options?: RootView): Promise<void>;
 
   /** True usage of the image store, from sums kept per layer, not from a walk. */
   imageUsage(): Usage;
@@ -158,6 +157,14 @@ export interface Storage {
 
   /** Stops the workers; work under way fails with `aborted`. Mounts of containers stay. Nothing may be called after it. */
   close(): Promise<void>;
+}
+
+/** How an image's files look to the container that gets them. */
+export interface RootView {
+  /** SELinux label that all of them have. */
+  mountLabel?: string;
+  /** User namespace whose ids they have. */
+  idMap?: IdMap;
 }
 
 /** Host and container ids of a user namespace, for idmapped mounts. */

@@ -1,15 +1,14 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { rmdirSync } from "node:fs";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { mountIdmapped } from "#kernel/idmapped-mount.ts";
-import { bindMount, MountFlag, unmount } from "#kernel/mount.ts";
+import { bindMount, MountFlag } from "#kernel/mount.ts";
 import { mountOverlay } from "#kernel/overlay.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
-import type { ChainId, IdMap, Rootfs, Usage } from "./index.ts";
+import type { ChainId, IdMap, Rootfs, RootView, Usage } from "./index.ts";
 import type { LayerStore } from "./layer-store.ts";
 import type { Layout } from "./layout.ts";
+import { lowerDirectories, removeLowerMounts } from "./lower-directories.ts";
 import { isMountPoint, removeDirectory, unmountAll } from "./mounted.ts";
 import type { RootfsPlaces } from "./rootfs-changes.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
@@ -77,11 +76,7 @@ export class RootfsStore {
     return [...this.#roots.keys()];
   }
 
-  async create(
-    id: string,
-    chainIds: readonly ChainId[],
-    options: { mountLabel?: string; idMap?: IdMap },
-  ): Promise<Rootfs> {
+  async create(id: string, chainIds: readonly ChainId[], options: RootView): Promise<Rootfs> {
     const place = this.#layout.container(id);
     if (this.#roots.has(id)) throw new DomainError("already-exists", `container root ${id} exists already`);
     this.#checkLayers(id, chainIds);
@@ -156,7 +151,7 @@ export class RootfsStore {
       await rm(path.join(workDir, "work"), { recursive: true, force: true });
     });
     const lowerDirs = stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds);
-    using lower = await this.#lowerDirs(id, lowerDirs, stored.idMap);
+    using lower = await lowerDirectories(`container root ${id}`, lowerDirs, this.#lower(id), stored.idMap);
     try {
       await mountOverlay({
         target: mountPath,
@@ -176,42 +171,6 @@ export class RootfsStore {
       });
     }
     return { mountPath, upperPath: this.#upper(id) };
-  }
-
-  /**
-   * The layers with the ids that the container's user namespace gives them. The idmapped mounts are needed only while the overlay is
-   * mounted, which takes copies of them; so nobody sees them for long, and a crash leaves mounts that `load` takes down.
-   */
-  async #lowerDirs(
-    id: string,
-    plain: string[],
-    idMap: IdMap | undefined,
-  ): Promise<{ directories: string[] } & Disposable> {
-    const undo = new DisposableStack();
-    if (idMap === undefined) return { directories: plain, [Symbol.dispose]: () => undo.dispose() };
-    const place = this.#lower(id);
-    try {
-      await removeLowerMounts(place);
-      await mkdir(place, { recursive: true, mode: 0o700 });
-      undo.defer(() => rmdirSync(place));
-      const directories: string[] = [];
-      for (const [index, directory] of plain.entries()) {
-        const target = path.join(place, String(index));
-        await mkdir(target);
-        undo.defer(() => rmdirSync(target));
-        mountIdmapped(directory, target, idMap.userNamespace);
-        undo.defer(() => void unmount(target, { lazy: true }));
-        directories.push(target);
-      }
-      return { directories, [Symbol.dispose]: () => undo.dispose() };
-    } catch (error) {
-      undo.dispose();
-      throw new DomainError(
-        "internal",
-        `container root ${id}: its layers cannot be idmapped, which user namespaces need: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
   }
 
   async unmount(id: string): Promise<void> {
@@ -279,15 +238,17 @@ export class RootfsStore {
   }
 
   /** See `Storage.mountImage`. */
-  async mountReadOnly(chainIds: readonly ChainId[], target: string): Promise<void> {
+  async mountReadOnly(chainIds: readonly ChainId[], target: string, { mountLabel, idMap }: RootView): Promise<void> {
     this.#checkLayers(target, chainIds);
-    const flags = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
     const diffs = this.#diffs(chainIds);
+    // Without an upper directory overlayfs wants two lower ones.
+    const plain = diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs;
+    const flags = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
+    const options = mountLabel === undefined ? {} : { context: mountLabel };
     try {
-      if (diffs.length === 0) bindMount(this.#layout.empty, target, { readOnly: true, flags });
-      // Without an upper directory overlayfs wants two lower ones.
-      else
-        await mountOverlay({ target, lowerDirs: diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs, flags });
+      if (plain.length === 0) return bindMount(this.#layout.empty, target, { readOnly: true, flags });
+      using lower = await lowerDirectories("the image", plain, `${target}.lower`, idMap);
+      await mountOverlay({ target, lowerDirs: lower.directories, flags, options });
     } catch (error) {
       const kind = hasErrno(error, "ENOENT") ? "not-found" : "internal";
       throw new DomainError(kind, `the image could not be mounted on ${target}: ${messageOf(error)}`, { cause: error });
@@ -315,16 +276,6 @@ export class RootfsStore {
   #upper(id: string): string {
     return this.#layout.upper(id);
   }
-}
-
-/** Takes down what a crash may have left of idmapped layers. */
-async function removeLowerMounts(place: string): Promise<void> {
-  const names = await readdir(place).catch(() => []);
-  for (const name of names) {
-    await unmountAll(path.join(place, name));
-    await removeDirectory(path.join(place, name));
-  }
-  await removeDirectory(place);
 }
 
 /** The host's id of an id in the image; one that the map leaves out belongs to nobody in particular and stays. */
