@@ -1,7 +1,7 @@
 import { closeSync, readSync } from "node:fs";
 import net from "node:net";
 import { hasErrno } from "#errors/domain-error.ts";
-import { pipe } from "#kernel/spawn.ts";
+import { pipe } from "#kernel/pipe.ts";
 
 /** A pipe that collects what a child writes, up to a limit; the rest is read and dropped, so the child never blocks. */
 export class BoundedPipe implements Disposable {

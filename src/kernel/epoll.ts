@@ -20,6 +20,12 @@ const syscall = libc.func("long syscall(long number, int a, unsigned int b)") as
   b: number,
 ) => number;
 
+const pollCall = libc.func("int poll(void *fds, unsigned long count, int timeout)") as (
+  fds: Buffer,
+  count: number,
+  timeoutMs: number,
+) => number;
+
 const closeOnExec = 0o2000000;
 const nonBlocking = 0o4000;
 // struct epoll_event is packed on x86-64 only.
@@ -48,6 +54,14 @@ export function waitReadable(epoll: number): number[] {
   const events = Buffer.alloc(eventBytes * most);
   const count = epollWait(epoll, events, most, -1);
   return Array.from({ length: Math.max(count, 0) }, (_, index) => events.readInt32LE(index * eventBytes + dataOffset));
+}
+
+/** Whether a descriptor is readable now (poll(2)); that of a pidfd is once its process has ended. */
+export function isReadable(fd: number): boolean {
+  const entry = Buffer.alloc(8);
+  entry.writeInt32LE(fd, 0);
+  entry.writeInt16LE(readable, 4);
+  return check(pollCall(entry, 1, 0), "poll") > 0;
 }
 
 /** A counter that wakes whoever waits for it (eventfd(2)). Undone by `closeSync(fd)`. */

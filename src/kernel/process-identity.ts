@@ -1,23 +1,56 @@
 import { readFileSync } from "node:fs";
-import { hasErrno } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { pidfdIdentity, pidfdPrefix } from "#kernel/pidfd-identity.ts";
 
 /** A process that can be told from a later one with the same pid. */
 export interface ProcessIdentity {
   pid: number;
-  /** Clock ticks since boot (proc_pid_stat(5), field 22), as text since it may exceed 2^53. */
+  /**
+   * Clock ticks since boot (proc_pid_stat(5), field 22), as text since it may exceed 2^53. Where a security policy does not
+   * let us read that, the number of its pidfd: see `pidfdIdentity`.
+   */
   startTime: string;
 }
 
-/** The identity of a live process; undefined when there is none or it is a zombie, which holds nothing any more. */
+/**
+ * The identity of a live process; undefined when there is none or it is a zombie, which holds nothing any more.
+ * @throws DomainError internal when neither /proc nor the kernel's pidfds tell
+ */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
-  if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
+  if (stat instanceof Error) {
+    const startTime = withoutProc(pid, stat);
+    return startTime === undefined ? undefined : { pid, startTime };
+  }
+  if (stat === undefined || isDead(stat)) return undefined;
   return { pid, startTime: stat.startTime };
 }
 
 /** True while the very process is there. One small read from /proc. */
 export function isAlive(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.startTime === identity.startTime;
+  const { pid, startTime } = identity;
+  // A policy may forbid to look at a process before it executes the container's program, and allow it afterwards.
+  if (startTime.startsWith(pidfdPrefix)) return pidfdIdentity(pid) === startTime;
+  const stat = readStat(pid);
+  // The other way round nothing tells whether it is the same: rather wait for a stranger than forget a container that runs.
+  if (stat instanceof Error) return withoutProc(pid, stat) !== undefined;
+  return stat !== undefined && !isDead(stat) && stat.startTime === startTime;
+}
+
+function isDead(stat: ProcessStat): boolean {
+  return stat.state === "Z" || stat.state === "X";
+}
+
+function withoutProc(pid: number, denial: Error): string | undefined {
+  try {
+    return pidfdIdentity(pid);
+  } catch (error) {
+    throw new DomainError(
+      "internal",
+      `process ${pid} cannot be told from others: ${denial.message}, and ${messageOf(error)}; the security policy has to let berth read /proc of containers and monitors`,
+      { cause: denial },
+    );
+  }
 }
 
 /** Sends a signal to this very process; false when it is gone. */
@@ -32,24 +65,24 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals 
   }
 }
 
-export interface ProcessStat {
+interface ProcessStat {
   state: string;
-  parentPid: number;
   startTime: string;
 }
 
-/** Fields of /proc/PID/stat; undefined when there is no such process. */
-export function readStat(pid: number): ProcessStat | undefined {
+/** Fields of /proc/PID/stat; undefined when there is no such process, the error when a security policy denies to read them. */
+function readStat(pid: number): ProcessStat | Error | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, "utf8");
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ESRCH")) return undefined;
+    if (hasErrno(error, "EACCES", "EPERM") && error instanceof Error) return error;
     throw error;
   }
   // The command is in parentheses and may hold anything, spaces and parentheses too.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", parentPid: Number(fields[1]), startTime: fields[19] ?? "" };
+  return { state: fields[0] ?? "", startTime: fields[19] ?? "" };
 }
 
 /** Identifies this boot of the machine; pids and mounts of another one mean nothing. */

@@ -1,6 +1,6 @@
 import os from "node:os";
+import { memoryStdio, pipedStdio } from "#kernel/command-stdio.ts";
 import { check, libc, SystemError } from "#kernel/libc.ts";
-import { memoryFile } from "#kernel/memory-file.ts";
 
 // posix_spawn(3) instead of node:child_process: a fork of this process copies its page tables and stops the event loop for
 // about a millisecond, posix_spawn (vfork inside) takes a tenth of that.
@@ -219,6 +219,8 @@ export interface RunOptions extends Omit<SpawnOptions, "fds"> {
   signal?: AbortSignal;
   /** Bytes of stdout and of stderr that are given back; the rest is dropped. Default 1 MiB. */
   maxOutputBytes?: number;
+  /** Input and output by pipes instead of memory files: for a program that SELinux runs in a domain of its own. */
+  pipes?: boolean;
 }
 
 export interface RunResult extends ExitStatus {
@@ -229,15 +231,15 @@ export interface RunResult extends ExitStatus {
 
 /**
  * Runs a short command to its end and gives back what it printed; a failure of the command is a result, not an error.
- * Input and output are memory files, so a grandchild that keeps them open delays nothing. A command that takes longer than
- * `timeoutMs`, or whose `signal` aborts, is killed.
+ * A grandchild that keeps its output open delays nothing. A command that takes longer than `timeoutMs`, or whose `signal`
+ * aborts, is killed.
  * @throws SystemError when the command cannot be started
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  using stdin = memoryFile(options.input ?? "");
-  using stdout = memoryFile();
-  using stderr = memoryFile();
-  const child = spawn(argv, { ...options, fds: { 0: stdin.fd, 1: stdout.fd, 2: stderr.fd } });
+  const makeStdio = options.pipes === true ? pipedStdio : memoryStdio;
+  using stdio = makeStdio(options.input ?? "", options.maxOutputBytes ?? 1 << 20);
+  const child = spawn(argv, { ...options, fds: stdio.fds });
+  stdio.started();
   let timedOut = false;
   const timer =
     options.timeoutMs === undefined
@@ -252,16 +254,5 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const status = await child.exited;
   clearTimeout(timer);
   options.signal?.removeEventListener("abort", onAbort);
-  const limit = options.maxOutputBytes ?? 1 << 20;
-  return { ...status, stdout: stdout.read(limit), stderr: stderr.read(limit), timedOut };
+  return { ...status, ...stdio.finish(), timedOut };
 }
-
-/** A pipe whose ends are not inherited. The caller closes both ends, each when its user is done. */
-export function pipe(): { readFd: number; writeFd: number } {
-  const closeOnExec = 0o2000000;
-  const fds = Buffer.alloc(8);
-  check(pipe2(fds, closeOnExec), "pipe2");
-  return { readFd: fds.readInt32LE(0), writeFd: fds.readInt32LE(4) };
-}
-
-const pipe2 = libc.func("int pipe2(void *fds, int flags)") as (fds: Buffer, flags: number) => number;

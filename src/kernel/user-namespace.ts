@@ -1,7 +1,8 @@
 import { closeSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { defaultSearchPath, findProgram } from "#kernel/program-path.ts";
-import { pipe, spawn } from "#kernel/spawn.ts";
+import { pipe } from "#kernel/pipe.ts";
+import { spawn } from "#kernel/spawn.ts";
 
 /** Part of a user namespace's map (user_namespaces(7)). */
 export interface IdMapRange {

@@ -20,7 +20,7 @@ const environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /** Runs a packet filter's program; a failure of it is a result, not an error. @throws DomainError internal when it cannot run */
 export async function runFilter(run: Run, argv: readonly string[], input = ""): Promise<RunResult> {
   try {
-    return await run(argv, { input, env: environment, timeoutMs, maxOutputBytes: 16 << 20 });
+    return await run(argv, { input, env: environment, timeoutMs, maxOutputBytes: 16 << 20, pipes: true });
   } catch (error) {
     throw new DomainError("internal", `${argv.join(" ")} could not be started: ${String(error)}`, { cause: error });
   }
@@ -31,9 +31,10 @@ export function filterFailure(argv: readonly string[], result: RunResult, step: 
   const stderr = result.stderr.toString("utf8").trim().slice(-2000);
   const ending = result.timedOut ? "no answer in time" : (result.signal ?? `exit code ${result.exitCode}`);
   // The words of errno ENOENT and EEXIST, and iptables' own for a missing chain or rule.
-  const isUnexpected = /No such file or directory|File exists|No chain\/target\/match|does a matching rule exist/i.test(
-    stderr,
-  );
+  const isUnexpected =
+    /No such file or directory|File exists|Chain (\S+ )?already exists|No chain\/target\/match|does a matching rule exist/i.test(
+      stderr,
+    );
   return new DomainError(isUnexpected ? "aborted" : "internal", `${step}: ${argv.join(" ")}: ${ending}: ${stderr}`, {
     facts: { argv, exitCode: result.exitCode, stderr },
   });

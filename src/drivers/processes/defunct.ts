@@ -28,7 +28,8 @@ function isDefunct(pid: string | number): boolean {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     return stat.charAt(stat.lastIndexOf(")") + 2) === "Z";
   } catch (error) {
-    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
+    // A security policy may hide processes that are no business of a container runtime.
+    if (hasErrno(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return false;
     throw error;
   }
 }
