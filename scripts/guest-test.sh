@@ -49,7 +49,8 @@ main() {
   for entry in bin src test scripts packaging docs package.json tsconfig.json layers.json; do
     [ ! -e "$home/$entry" ] || cp -a "$home/$entry" "$stage/berth/"
   done
-  cp -al "$home/node_modules" "$stage/berth/" 2>/dev/null || cp -a "$home/node_modules" "$stage/berth/"
+  # -H: in a clone made for the run it may be a symbolic link.
+  cp -alH "$home/node_modules" "$stage/berth/" 2>/dev/null || cp -aH "$home/node_modules" "$stage/berth/"
   if [ "$what" = critest ]; then
     cp -a "$conformance" "$stage/conformance"
     cp "$(command -v critest)" "$(command -v crictl)" "$stage/bin/"

@@ -86,11 +86,8 @@ describe(
 
     it("refuse a memory limit below what is in use", async () => {
       const { daemon, busybox } = suite;
-      const hog = containerConfig(busybox, "hog", [
-        "sh",
-        "-c",
-        "x=$(head -c 30000000 /dev/zero | tr '\\0' a); sleep 600",
-      ]);
+      // dd fills its buffer in one call and then waits for a reader that never reads.
+      const hog = containerConfig(busybox, "hog", ["sh", "-c", "dd if=/dev/zero bs=32M count=1 | sleep 600"]);
       const id = await runContainer(daemon, await newPod("hog"), hog);
       const group = cgroupOf(await containerPid(daemon, id), "memory");
       await eventually("the memory to be used", () =>
