@@ -1,5 +1,11 @@
-// The launcher's choice of a cache for compiled code is for this process alone, not for those it starts.
-delete process.env["NODE_COMPILE_CACHE"];
+import { takeLaunchEnvironment } from "#lib/launch-environment.ts";
+
+takeLaunchEnvironment();
+
+// An import of node:http reads all that the module has, and these three would load undici, which is 3 MiB of code. The globals of
+// the same names stay.
+const http = process.getBuiltinModule("node:http");
+for (const name of ["WebSocket", "CloseEvent", "MessageEvent"]) Reflect.deleteProperty(http, name);
 
 // Whoever reads the output may have seen enough: `berth config | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { addReadable, createEpoll, createEventfd, openPidfd } from "#kernel/epoll.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
 import type { IpFamily } from "#kernel/tcp-socket.ts";
+import { workerEnvironment } from "#lib/worker-environment.ts";
 
 export type KernelThreadRequest =
   | { kind: "make-namespaces"; id: number; request: NamespacesRequest }
@@ -42,6 +43,7 @@ export class KernelThread {
     this.#worker = new Worker(new URL("./kernel-thread-worker.ts", import.meta.url), {
       name: "kernel",
       workerData: { epoll: this.#epoll, wake: this.#wake },
+      env: workerEnvironment(),
       // Descriptors are made and closed by both threads; Node would warn of what it did not open itself.
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },

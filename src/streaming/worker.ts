@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { workerEnvironment } from "#lib/worker-environment.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { BackendModule } from "./backend.ts";
 import type { StreamingOptions } from "./options.ts";
@@ -54,6 +55,7 @@ class WorkerStreamingServer implements StreamingServer {
     const worker = new Worker(new URL("./worker-main.ts", import.meta.url), {
       name: "streaming",
       workerData: this.#data,
+      env: workerEnvironment(),
       // Descriptors are made by the main thread and closed here; Node would warn of what this thread did not open.
       trackUnmanagedFds: false,
     });

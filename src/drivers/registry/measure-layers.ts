@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { DomainError } from "#errors/domain-error.ts";
+import { workerEnvironment } from "#lib/worker-environment.ts";
 import { abortError } from "./failure.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { BlobBody } from "./blobs.ts";
@@ -53,7 +54,10 @@ interface Meter extends AsyncDisposable {
 }
 
 function startMeter(limitBytes: number, signal: AbortSignal): Meter {
-  const worker = new Worker(new URL("./measure-layers-worker.ts", import.meta.url), { workerData: limitBytes });
+  const worker = new Worker(new URL("./measure-layers-worker.ts", import.meta.url), {
+    workerData: limitBytes,
+    env: workerEnvironment(),
+  });
   let waiting: PromiseWithResolvers<MeasureOutput> | undefined;
   const abort = () => waiting?.reject(abortError(signal, "measuring the layers"));
   signal.addEventListener("abort", abort, { once: true });

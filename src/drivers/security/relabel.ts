@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { DomainError } from "#errors/domain-error.ts";
+import { workerEnvironment } from "#lib/worker-environment.ts";
 import { getXattr } from "#kernel/file-metadata.ts";
 
 export interface RelabelTask {
@@ -38,7 +39,10 @@ export async function relabelTree(task: RelabelTask, signal?: AbortSignal): Prom
     );
   if (signal?.aborted === true) throw stopped(task, signal);
   if (hasLabel(task.root, task)) return;
-  const worker = new Worker(new URL("relabel-worker.ts", import.meta.url), { workerData: task });
+  const worker = new Worker(new URL("relabel-worker.ts", import.meta.url), {
+    workerData: task,
+    env: workerEnvironment(),
+  });
   const stop = (): void => void worker.terminate();
   signal?.addEventListener("abort", stop, { once: true });
   try {

@@ -1,7 +1,6 @@
-import { getCompileCacheDir } from "node:module";
-import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { workerEnvironment } from "#lib/worker-environment.ts";
 import type { FromWorker, JobKind, Jobs, ToWorker } from "./protocol.ts";
 
 /** A piece of work that runs in a worker. */
@@ -142,10 +141,4 @@ export class WorkerPool {
     }
     member.tasks.clear();
   }
-}
-
-/** With the cache of compiled code that this process has, a worker starts in a third of the time; it knows it by environment only. */
-function workerEnvironment(): NodeJS.ProcessEnv {
-  const cache = getCompileCacheDir();
-  return cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: path.dirname(cache) };
 }
