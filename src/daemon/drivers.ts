@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config, Paths } from "#config/index.ts";
 import type { Container } from "#domain/container/container.ts";
@@ -164,7 +165,7 @@ export async function buildDrivers(
     processes: hostProcesses(thread),
     namespaces: pinnedNamespaces(paths.namespaces, thread),
     files: sandboxDirectories(paths.sandboxRun, { hostResolvConf: "/etc/resolv.conf" }),
-    hostPorts: createHostPorts({ run, logger }),
+    hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),
     bundles: bundlesIn(paths.bundles),
     streams: descriptorStreams(paths.execs, thread),
     sandboxRecords: jsonRecords<Sandbox>(paths.sandboxRecords, checkRecord),
@@ -239,4 +240,9 @@ function checkRecord(value: unknown): void {
   if (typeof record !== "object" || record === null || typeof record.id !== "string")
     throw new Error("it is no record");
   if (record.version !== 1) throw new Error(`its version is ${String(record.version)}, this berth reads version 1`);
+}
+
+/** Tells this daemon from others of the machine, in what all of them see. */
+function ownerIn(runroot: string): string {
+  return createHash("sha256").update(runroot).digest("hex").slice(0, 8);
 }

@@ -46,6 +46,8 @@ interface Network extends AsyncDisposable {
   hostPorts: HostPorts;
   /** Host ports as the daemon has them after a restart. */
   restarted(): HostPorts;
+  /** Those of another daemon on the same host. */
+  another(): HostPorts;
   /** What a connection from `place` is answered: the address the pod sees, or why there is no answer. */
   ask(place: Place, protocol: "tcp" | "udp", address: string, port: number): Promise<string>;
   inHost(...argv: string[]): Promise<string>;
@@ -80,16 +82,18 @@ async function network(filter: keyof typeof programs): Promise<Network> {
   const ask: Network["ask"] = (place, protocol, address, port) =>
     within(place, process.execPath, "-e", client, protocol, address, String(port));
   while ((await ask("pod", "tcp", "127.0.0.1", 80)) === "ECONNREFUSED");
-  const create = (): HostPorts =>
+  const create = (owner: string): HostPorts =>
     createHostPorts({
+      owner,
       programDirs: [path.join(directory, "bin")],
       run: (argv, options) => run(["/usr/sbin/ip", "netns", "exec", `${prefix}-host`, ...argv], options),
       enableRouteLocalnet: () => setSysctl(within, "host", "ipv4/conf/all/route_localnet"),
     });
   const stack = undo.move();
   return {
-    hostPorts: create(),
-    restarted: create,
+    hostPorts: create("aaaaaaaa"),
+    restarted: () => create("aaaaaaaa"),
+    another: () => create("bbbbbbbb"),
     ask,
     inHost: (...argv) => within("host", ...argv),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -190,6 +194,24 @@ for (const filter of ["nftables", "iptables"] as const) {
       assert.doesNotMatch(rules, /one|two|three|four|80\d\d|10\.252\.9\.2/);
     },
   );
+
+  test(`${filter}: two daemons on one host leave each other's ports alone`, { skip }, async () => {
+    await using it = await network(filter);
+    const other = it.another();
+    // Both have looked at a host without any rules.
+    await Promise.all([it.hostPorts.sweep(new Set()), other.sweep(new Set())]);
+    await it.hostPorts.add("abc", podIps, [mapping()]);
+    await other.add("def", podIps, [mapping({ hostPort: 8081 })]);
+    assert.equal(await it.ask("outside", "tcp", hostAddress[4], 8080), "192.0.2.2");
+    await it.restarted().sweep(new Set());
+    assert.equal(await it.ask("outside", "tcp", hostAddress[4], 8080), "ECONNREFUSED");
+    assert.equal(await it.ask("outside", "tcp", hostAddress[4], 8081), "192.0.2.2");
+    const third = it.restarted();
+    await assert.rejects(third.add("abc", podIps, [mapping({ hostPort: 8081 })]), /def of another berth \(bbbbbbbb\)/);
+    await it.another().remove("def");
+    await third.add("abc", podIps, [mapping({ hostPort: 8081 })]);
+    assert.equal(await it.ask("outside", "tcp", hostAddress[4], 8081), "192.0.2.2");
+  });
 
   test(`${filter}: ports come back when somebody flushed the packet filter`, { skip }, async () => {
     await using it = await network(filter);

@@ -24,6 +24,7 @@ class FakeMachine implements AsyncDisposable {
     const warn = (message: string): number => this.warnings.push(message);
     const logger = { trace() {}, debug() {}, info() {}, warn, error() {}, child: () => logger };
     this.hostPorts = createHostPorts({
+      owner: "aa",
       programDirs: [directory],
       logger,
       enableRouteLocalnet: async () => {},
@@ -73,9 +74,9 @@ test("with nft, opening and closing ports is one process each, and the table is 
   const hairpin = (port: number): string =>
     `element inet berth-hostports hairpin4 { 10.1.0.2 . 10.1.0.2 . tcp . ${port} }`;
   assert.deepEqual(lastLines(opening, 4), [
-    'add element inet berth-hostports any4 { tcp . 8080 comment "abc" : 10.1.0.2 . 80 }',
+    'add element inet berth-hostports any4 { tcp . 8080 comment "aa:abc" : 10.1.0.2 . 80 }',
     `add ${hairpin(80)}`,
-    'add element inet berth-hostports own4 { 127.0.0.1 . tcp . 53 comment "abc" : 10.1.0.2 . 53 }',
+    'add element inet berth-hostports own4 { 127.0.0.1 . tcp . 53 comment "aa:abc" : 10.1.0.2 . 53 }',
     `add ${hairpin(53)}`,
   ]);
   assert.deepEqual(lastLines(closing, 9), [
@@ -120,7 +121,7 @@ test("when others flushed the table, the change is made again on what is there, 
   await machine.hostPorts.remove("abc");
   const repair = machine.inputs("nft").at(-1) ?? "";
   assert.doesNotMatch(repair, /delete element/);
-  assert.match(repair, /add element inet berth-hostports any4 \{ tcp \. 8081 comment "def"/);
+  assert.match(repair, /add element inet berth-hostports any4 \{ tcp \. 8081 comment "aa:def"/);
 });
 
 test("rules from before a restart are read from the kernel, swept, and removed", async () => {
@@ -138,6 +139,35 @@ test("rules from before a restart are read from the kernel, swept, and removed",
   assert.deepEqual(more, []);
   assert.match(sweeping ?? "", /delete element inet berth-hostports any4 \{ tcp \. 8081 \}/);
   assert.doesNotMatch(sweeping ?? "", /8080/);
+});
+
+test("what another daemon of the machine has is refused by name while it has it, and never swept", async () => {
+  await using machine = await FakeMachine.with("nft");
+  const theirs = [{ elem: { val: { concat: ["tcp", 8080] }, comment: "bb:foreign" } }, { concat: ["10.9.0.2", 80] }];
+  let elem: unknown[] = [theirs];
+  machine.answer = (_program, input) =>
+    input === "" ? { stdout: JSON.stringify({ nftables: [{ map: { name: "any4", elem } }] }) } : undefined;
+  await machine.hostPorts.sweep(new Set());
+  const adding = machine.hostPorts.add("abc", ["10.1.0.2"], [web]);
+  await assert.rejects(adding, {
+    kind: "already-exists",
+    message: /\*:8080\/tcp is in use by pod sandbox foreign of another berth \(bb\)/,
+  });
+  assert.deepEqual(machine.inputs("nft"), []);
+  elem = [];
+  await machine.hostPorts.add("abc", ["10.1.0.2"], [web]);
+  assert.equal(machine.inputs("nft").length, 1);
+});
+
+test("a port that another daemon took meanwhile is refused by name", async () => {
+  await using machine = await FakeMachine.with("nft");
+  await machine.hostPorts.sweep(new Set());
+  const theirs = [{ elem: { val: { concat: ["tcp", 8080] }, comment: "bb:foreign" } }, { concat: ["10.9.0.2", 80] }];
+  machine.answer = (_program, input) =>
+    input === ""
+      ? { stdout: JSON.stringify({ nftables: [{ map: { name: "any4", elem: [theirs] } }] }) }
+      : { exitCode: 1, stderr: "Error: Could not process rule: File exists" };
+  await assert.rejects(machine.hostPorts.add("abc", ["10.1.0.2"], [web]), /in use by pod sandbox foreign of another/);
 });
 
 test("UDP flows to new ports are forgotten, and a missing conntrack is only a warning", async () => {
@@ -164,7 +194,7 @@ test("without nft, iptables is used; without both, opening fails and closing has
   const [text] = machine.inputs("iptables-restore");
   assert.match(
     text ?? "",
-    /-A BERTH-HOSTPORTS -p tcp -m tcp --dport 8080 .*"berth:abc" -j DNAT --to-destination 10\.1\.0\.2:80/,
+    /-A BERTH-HOSTPORTS -p tcp -m tcp --dport 8080 .*"berth:aa:abc" -j DNAT --to-destination 10\.1\.0\.2:80/,
   );
   await using bare = await FakeMachine.with();
   await assert.rejects(bare.hostPorts.add("abc", ["10.1.0.2"], [web]), { kind: "failed-precondition" });

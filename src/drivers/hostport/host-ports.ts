@@ -12,6 +12,8 @@ import type { PacketFilter, Run } from "./packet-filter.ts";
 import { describeRule, keyOf, rulesOf, type HostPortRule } from "./rule.ts";
 
 export interface HostPortDependencies {
+  /** Something short that tells this daemon from others of the machine: hexadecimal digits. */
+  owner: string;
   run?: Run;
   logger?: Logger;
   /** Folders to look for nft, iptables and conntrack in. */
@@ -24,11 +26,12 @@ const systemDirs = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "
 const routeLocalnetFile = "/proc/sys/net/ipv4/conf/all/route_localnet";
 
 /** Host ports by nftables, or by iptables where nft is missing. Nothing is done or started before the first call. */
-export function createHostPorts(dependencies: HostPortDependencies = {}): HostPorts {
+export function createHostPorts(dependencies: HostPortDependencies): HostPorts {
   return new FilteredHostPorts(dependencies);
 }
 
 class FilteredHostPorts implements HostPorts {
+  readonly #owner: string;
   readonly #run: Run;
   readonly #logger: Logger;
   readonly #programDirs: readonly string[];
@@ -38,9 +41,12 @@ class FilteredHostPorts implements HostPorts {
   #known: Promise<Map<string, readonly HostPortRule[]>> | undefined;
   /** Key of a rule → the sandbox that has it or is about to. */
   readonly #holders = new Map<string, string>();
+  /** The same of other daemons' pods, as last seen. */
+  #foreign: ReadonlyMap<string, string> = new Map();
   #isRouteLocalnet = false;
 
   constructor(dependencies: HostPortDependencies) {
+    this.#owner = dependencies.owner;
     this.#run = dependencies.run ?? spawnRun;
     this.#logger = dependencies.logger ?? silentLogger;
     this.#programDirs = dependencies.programDirs ?? systemDirs;
@@ -48,11 +54,13 @@ class FilteredHostPorts implements HostPorts {
   }
 
   async add(sandboxId: string, podIps: readonly string[], mappings: readonly HostPortMapping[]): Promise<void> {
-    const rules = rulesOf(sandboxId, podIps, mappings);
+    const owner = this.#owner;
+    const rules = rulesOf(sandboxId, podIps, mappings).map((rule) => ({ ...rule, owner }));
     if (rules.length === 0) return this.remove(sandboxId);
     const filter = await this.#requireFilter();
     const known = await this.#load(filter);
     using claim = this.#claim(sandboxId, rules);
+    if (rules.some((rule) => this.#foreign.has(keyOf(rule)))) this.#refuseForeign(rules, await this.#present(filter));
     if (rules.some((rule) => rule.family === 4)) await this.#letLoopbackOut();
     await this.#change(filter, sandboxId, rules);
     claim.keep();
@@ -86,7 +94,8 @@ class FilteredHostPorts implements HostPorts {
     } catch (error) {
       if (kindOf(error) !== "aborted") throw error;
       // Somebody else flushed or edited the packet filter: go by what is there, and put back what other pods lost.
-      const present = await filter.list();
+      const present = await this.#present(filter);
+      this.#refuseForeign(rules, present);
       const keys = new Set(present.map(keyOf));
       const isLost = (rule: HostPortRule): boolean => rule.sandboxId !== sandboxId && !keys.has(keyOf(rule));
       const lost = [...known.values()].flat().filter(isLost);
@@ -95,6 +104,27 @@ class FilteredHostPorts implements HostPorts {
         [...rules, ...lost],
       );
     }
+  }
+
+  /** All rules that are there; those of other daemons are remembered to be refused. */
+  async #present(filter: PacketFilter): Promise<HostPortRule[]> {
+    const present = await filter.list();
+    const foreign = present.filter((rule) => !this.#isOwn(rule));
+    this.#foreign = new Map(foreign.map((rule) => [keyOf(rule), rule.sandboxId]));
+    return present;
+  }
+
+  /** Rules without a mark are taken for own ones, as if one daemon were the only one: nobody else would ever remove them. */
+  #isOwn({ owner }: HostPortRule): boolean {
+    return owner === undefined || owner === this.#owner;
+  }
+
+  #refuseForeign(rules: readonly HostPortRule[], present: readonly HostPortRule[]): void {
+    const wanted = new Map(rules.map((rule) => [keyOf(rule), rule]));
+    const taken = present.find((rule) => !this.#isOwn(rule) && wanted.has(keyOf(rule)));
+    if (taken === undefined) return;
+    const pod = `pod sandbox ${taken.sandboxId} of another berth (${taken.owner})`;
+    throw new DomainError("already-exists", `host port ${describeRule(taken)} is in use by ${pod}`);
   }
 
   /** Reserves the ports, so that two pods cannot get one; given back unless kept. */
@@ -134,7 +164,7 @@ class FilteredHostPorts implements HostPorts {
   }
 
   async #list(filter: PacketFilter): Promise<Map<string, readonly HostPortRule[]>> {
-    const rules = await filter.list();
+    const rules = (await this.#present(filter)).filter((rule) => this.#isOwn(rule));
     for (const rule of rules) this.#holders.set(keyOf(rule), rule.sandboxId);
     return Map.groupBy(rules, (rule) => rule.sandboxId);
   }

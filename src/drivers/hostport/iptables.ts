@@ -1,5 +1,5 @@
-import type { HostPortRule } from "./rule.ts";
 import { filterFailure, runFilter, type PacketFilter, type Run } from "./packet-filter.ts";
+import { markOf, parseMark, type HostPortRule } from "./rule.ts";
 
 const dnatChain = "BERTH-HOSTPORTS";
 const masqueradeChain = "BERTH-HOSTPORTS-MASQ";
@@ -36,8 +36,8 @@ const frames: Readonly<Record<4 | 6, readonly Frame[]>> = {
 };
 
 /**
- * Rules in chains of our own in the nat table, for machines without nft: two rules per port, each marked with the pod's id
- * in a comment. The rest is as `Nftables` has it.
+ * Rules in chains of our own in the nat table, for machines without nft: two rules per port, each marked with the daemon
+ * and the pod in a comment. The rest is as `Nftables` has it.
  */
 export class Iptables implements PacketFilter {
   readonly name = "iptables";
@@ -102,13 +102,14 @@ export class Iptables implements PacketFilter {
   }
 }
 
-// A chain that is declared is emptied, even with --noflush: only what is missing may be named.
+// A chain that is declared is emptied, even with --noflush: -N fails instead, should another daemon have made it since.
 function restoreInput(family: 4 | 6, saved: string, lines: readonly string[]): string {
   const present = new Set(saved.split("\n").map((line) => line.replace(/ \[\d+:\d+\]$/, " [0:0]")));
   return frames[family]
     .map((frame) => {
-      const missing = [...frame.chains.map(chainLine), ...frame.rules].filter((line) => !present.has(line));
-      return [`*${frame.table}`, ...missing, ...(frame.table === "nat" ? lines : []), "COMMIT", ""].join("\n");
+      const chains = frame.chains.filter((chain) => !present.has(chainLine(chain))).map((chain) => `-N ${chain}`);
+      const rules = frame.rules.filter((line) => !present.has(line));
+      return [`*${frame.table}`, ...chains, ...rules, ...(frame.table === "nat" ? lines : []), "COMMIT", ""].join("\n");
     })
     .join("");
 }
@@ -118,11 +119,11 @@ function chainLine(chain: string): string {
 }
 
 function ruleLines(verb: "-A" | "-D" | "-I", rule: HostPortRule): [string, string] {
-  const { family, protocol, hostIp, hostPort, podIp, containerPort, sandboxId } = rule;
+  const { family, protocol, hostIp, hostPort, podIp, containerPort } = rule;
   const length = family === 6 ? 128 : 32;
   const destination = hostIp === "" ? "" : `-d ${hostIp}/${length} `;
   const target = family === 6 ? `[${podIp}]:${containerPort}` : `${podIp}:${containerPort}`;
-  const comment = `-m comment --comment "${mark}${sandboxId}"`;
+  const comment = `-m comment --comment "${mark}${markOf(rule)}"`;
   const pod = `${podIp}/${length}`;
   return [
     `${verb} ${dnatChain} ${destination}-p ${protocol} -m ${protocol} --dport ${hostPort} ${comment} -j DNAT --to-destination ${target}`,
@@ -135,13 +136,13 @@ export function parseSaved(family: 4 | 6, saved: string): HostPortRule[] {
   return saved.split("\n").flatMap((line) => {
     if (!line.startsWith(`-A ${dnatChain} `)) return [];
     const option = (name: string): string | undefined => new RegExp(` ${name} "?([^" ]+)`).exec(line)?.[1];
-    const sandboxId = option("--comment");
+    const comment = option("--comment");
     const target = /^\[?([^\]]+)\]?:(\d+)$/.exec(option("--to-destination") ?? "");
     const protocol = option("-p");
-    if (sandboxId?.startsWith(mark) !== true || target?.[1] === undefined) return [];
+    if (comment?.startsWith(mark) !== true || target?.[1] === undefined) return [];
     if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp") return [];
     return {
-      sandboxId: sandboxId.slice(mark.length),
+      ...parseMark(comment.slice(mark.length)),
       family,
       protocol,
       hostIp: option("-d")?.replace(/\/\d+$/, "") ?? "",

@@ -1,5 +1,5 @@
-import type { HostPortRule } from "./rule.ts";
 import { filterFailure, runFilter, type PacketFilter, type Run } from "./packet-filter.ts";
+import { markOf, parseMark, type HostPortRule } from "./rule.ts";
 
 const table = "inet berth-hostports";
 
@@ -37,7 +37,8 @@ add rule ${table} martians iifname != "lo" ip daddr 127.0.0.0/8 drop
 `;
 
 /**
- * Rules in a table of our own: a map per family from protocol and port (and host address) to the pod, looked up once per
+ * Rules in a table that all berths of a network namespace share, each element marked with its daemon and pod: so none takes another's
+ * port. The table has a map per family from protocol and port (and host address) to the pod, looked up once per
  * connection however many pods there are. A pod that connects to its own host port is masqueraded, or the answer would not
  * come back through the host; so is the host's loopback address. With `route_localnet` the martian chain keeps the services
  * on 127.0.0.0/8 from the neighbours.
@@ -82,10 +83,10 @@ function elementLines(verb: "add" | "delete", rules: readonly HostPortRule[]): s
 }
 
 function elementOf(rule: HostPortRule, withTarget: boolean): string {
-  const { sandboxId, family, protocol, hostIp, hostPort, podIp, containerPort } = rule;
+  const { family, protocol, hostIp, hostPort, podIp, containerPort } = rule;
   const map = `${hostIp === "" ? "any" : "own"}${family}`;
   const key = `${hostIp === "" ? "" : `${hostIp} . `}${protocol} . ${hostPort}`;
-  const target = withTarget ? ` comment "${sandboxId}" : ${podIp} . ${containerPort}` : "";
+  const target = withTarget ? ` comment "${markOf(rule)}" : ${podIp} . ${containerPort}` : "";
   return `${map} { ${key}${target} }`;
 }
 
@@ -123,9 +124,9 @@ function parseElement(family: 4 | 6, element: unknown): HostPortRule[] {
   const key = left?.elem?.val?.concat ?? [];
   const [podIp, containerPort] = right?.concat ?? [];
   const protocol = protocolNames[String(key.at(-2))];
-  const sandboxId = left?.elem?.comment;
-  if (protocol === undefined || sandboxId === undefined) return [];
+  const mark = left?.elem?.comment;
+  if (protocol === undefined || mark === undefined) return [];
   const hostIp = key.length === 3 ? String(key[0]) : "";
   const ports = { hostPort: Number(key.at(-1)), containerPort: Number(containerPort) };
-  return [{ sandboxId, family, protocol, hostIp, podIp: String(podIp), ...ports }];
+  return [{ ...parseMark(mark), family, protocol, hostIp, podIp: String(podIp), ...ports }];
 }

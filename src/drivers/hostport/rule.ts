@@ -5,6 +5,8 @@ import type { HostPortMapping } from "./index.ts";
 /** One open port in one address family, with everything decided. */
 export interface HostPortRule {
   sandboxId: string;
+  /** The daemon that the pod belongs to; missing from rules of before daemons marked theirs. */
+  owner?: string;
   family: 4 | 6;
   protocol: "tcp" | "udp" | "sctp";
   /** Empty for all addresses of the host. */
@@ -17,6 +19,16 @@ export interface HostPortRule {
 /** What a rule is found by in the kernel: two rules with the same key cannot exist. */
 export function keyOf(rule: HostPortRule): string {
   return `${rule.family} ${rule.protocol} ${rule.hostIp}:${rule.hostPort}`;
+}
+
+/** What the kernel keeps with a rule. */
+export function markOf({ owner, sandboxId }: HostPortRule): string {
+  return owner === undefined ? sandboxId : `${owner}:${sandboxId}`;
+}
+
+export function parseMark(mark: string): Pick<HostPortRule, "owner" | "sandboxId"> {
+  const [owner = "", sandboxId] = mark.split(":");
+  return sandboxId === undefined ? { sandboxId: owner } : { owner, sandboxId };
 }
 
 /** How operators write the host's side of a rule. */
