@@ -33,6 +33,32 @@ describe("runtime handlers", () => {
     assert.equal(cgroupfs.handlers.get("crun")?.monitorPath, "conmon");
   });
 
+  it("has a monitor of its own for each handler, unless the deprecated options set one for all", async () => {
+    const { config } = await handlersWith({ runtimes: "other:/opt/other:/run/other" });
+    const other = config.runtime.runtimes.get("other");
+    assert.ok(other !== undefined);
+    const own = { ...other, monitorPath: "/opt/own", monitorCgroup: "own.slice", monitorEnv: ["A=own"] };
+    const runtimes = new Map([...config.runtime.runtimes, ["other", own] as const]);
+    const monitorsOf = (all: Partial<typeof config.runtime>) => {
+      const handlers = resolveRuntimeHandlers({ ...config, runtime: { ...config.runtime, runtimes, ...all } });
+      return ["other", "runc"].map((name) => {
+        const { monitorPath, monitorCgroup, monitorEnv } = handlers.get(name) ?? {};
+        return [monitorPath, monitorCgroup, monitorEnv?.join()];
+      });
+    };
+    const [first, second] = monitorsOf({});
+    assert.deepEqual(first, ["/opt/own", "own.slice", "A=own"]);
+    assert.deepEqual(second?.slice(0, 2), ["conmon", "system.slice"]);
+    const forAll = ["/opt/all", "all.slice", "A=all"];
+    const deprecated = { conmon: "/opt/all", conmonCgroup: "all.slice", conmonEnv: ["A=all"] };
+    assert.deepEqual(monitorsOf(deprecated), [forAll, forAll]);
+  });
+
+  it("keeps monitors with their pods where there are no slices, whatever slice CRI-O's default is", async () => {
+    const { handlers } = await handlersWith({ "cgroup-manager": "cgroupfs", "conmon-cgroup": "system.slice" });
+    assert.equal(handlers.get("crun")?.monitorCgroup, "pod");
+  });
+
   it("gives a handler that inherits the program and state of the default one, and its own permissions", async () => {
     const { config } = await handlersWith({ runtimes: "base:/opt/base:/run/base" });
     const base = config.runtime.runtimes.get("base");

@@ -11,6 +11,9 @@ export interface RuntimeHandler extends RuntimeHandlerConfig {
   readonly monitorPath: string;
 }
 
+/** Where systemd's monitors are; configurations for CRI-O may name it without systemd too. */
+const defaultSlice = "system.slice";
+
 /** What RuntimeClass handlers stand for: by name, with the key "" for the default handler. */
 export function resolveRuntimeHandlers(config: Config): ReadonlyMap<string, RuntimeHandler> {
   const handlers = new Map<string, RuntimeHandler>();
@@ -30,8 +33,9 @@ function resolve(config: Config, name: string, written: RuntimeHandlerConfig): R
     name,
     runtimePath: handler.runtimePath || program,
     runtimeRoot: handler.runtimeRoot || pathsOf(config).runtimeRoot(program),
-    monitorPath: handler.monitorPath || config.runtime.conmon || "conmon",
-    monitorCgroup: handler.monitorCgroup || config.runtime.conmonCgroup || defaultMonitorCgroup(config),
+    // Where they are set, the deprecated options for all handlers win, as they do for CRI-O.
+    monitorPath: config.runtime.conmon || handler.monitorPath || "conmon",
+    monitorCgroup: monitorCgroup(config, config.runtime.conmonCgroup || handler.monitorCgroup),
     monitorEnv: config.runtime.conmonEnv.length > 0 ? config.runtime.conmonEnv : handler.monitorEnv,
   };
 }
@@ -49,7 +53,8 @@ function inherit(heir: RuntimeHandlerConfig, from: RuntimeHandlerConfig): Runtim
   };
 }
 
-/** With systemd a monitor gets a scope in system.slice; without, it stays with its pod. */
-function defaultMonitorCgroup(config: Config): string {
-  return config.runtime.cgroupManager === "systemd" ? "system.slice" : "pod";
+/** With systemd a monitor gets a scope, in system.slice by default; without, where there are no slices, it stays with its pod. */
+function monitorCgroup(config: Config, chosen: string): string {
+  if (config.runtime.cgroupManager === "systemd") return chosen || defaultSlice;
+  return chosen === "" || chosen === defaultSlice ? "pod" : chosen;
 }

@@ -64,7 +64,8 @@ function checkCgroups(config: Config, fail: Fail): void {
     ),
   ] as const;
   for (const [path, group] of groups) {
-    if (group.endsWith(".slice")) fail(path, `must be "pod" or empty with cgroup_manager = "cgroupfs", found ${group}`);
+    if (group.endsWith(".slice") && group !== "system.slice")
+      fail(path, `must be "pod" or empty with cgroup_manager = "cgroupfs", found ${group}`);
   }
 }
 

@@ -221,7 +221,7 @@ function reloadOnChange(directory: string, registry: ClosableRegistryClient, log
 }
 
 async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
-  const { monitorCgroup } = handlers.settings(handlers.runtimes.defaultHandler);
+  const monitorCgroup = (handler: string): string => handlers.settings(handler).monitorCgroup;
   if (config.runtime.cgroupManager === "cgroupfs") return cgroupfsCgroups({ monitorCgroup });
   const isSystemd = await stat("/run/systemd/system").then(
     () => true,

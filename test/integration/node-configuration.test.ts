@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
@@ -125,7 +125,7 @@ describe("what the node's configuration gives every container", { skip: cannotRu
     const pod = await runPod(daemon, "monitored", {}, "other");
     const { id, stdout } = await runToEnd(daemon, pod, containerConfig(busybox, "app", ["echo", "seen"]));
     assert.equal(stdout, "seen\n");
-    assert.ok(existsSync(path.join(folder, "own-was-used")));
+    assert.equal(readFileSync(path.join(folder, "own-was-used"), "utf8"), "yes\n");
     const { body } = await get({ socketPath: daemon.places.socket }, `/containers/${id}`);
     assert.equal(
       (JSON.parse(body) as { labels: Record<string, string> }).labels["io.kubernetes.pod.name"],

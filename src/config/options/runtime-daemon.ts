@@ -51,19 +51,19 @@ export const daemonFields = {
     default: "",
     check: absolutePathOrEmpty,
     deprecated: "Use monitor_path of the runtime handler.",
-    description: "conmon, for handlers without monitor_path.",
+    description: "conmon of all handlers, in place of their monitor_path.",
   }),
   conmonCgroup: text("conmon_cgroup", {
     default: "",
     check: emptyOr(matches(/^(pod|.+\.slice)$/, '"pod" or the name of a slice')),
     deprecated: "Use monitor_cgroup of the runtime handler.",
-    description: "Where monitors are put, for handlers without monitor_cgroup.",
+    description: "Where the monitors of all handlers are put, in place of their monitor_cgroup.",
   }),
   conmonEnv: list("conmon_env", {
     default: [],
     check: each(environmentEntry),
     deprecated: "Use monitor_env of the runtime handler.",
-    description: "Environment of monitors; replaces monitor_env of handlers that leave it as it is.",
+    description: "Environment of the monitors of all handlers, in place of their monitor_env.",
   }),
   containerExitsDir: text("container_exits_dir", {
     default: "",

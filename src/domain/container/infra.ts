@@ -62,7 +62,11 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         stdinOnce: false,
         systemdCgroup: settings.systemdCgroup,
         noPivot: settings.noPivot,
-        placeMonitor: (pid) => cgroups.placeMonitor(sandbox.cgroupParent, sandbox.id, pid),
+        placeMonitor: (pid) =>
+          cgroups.placeMonitor(
+            { parent: sandbox.cgroupParent, containerId: sandbox.id, handler: sandbox.runtimeHandler },
+            pid,
+          ),
         timeoutMs: settings.createTimeoutMs(runtime.handler),
       });
       await runtime.start(sandbox.id);

@@ -22,7 +22,8 @@ export function monitoredCreate(
     stdinOnce: request.stdinOnce,
     systemdCgroup: settings.systemdCgroup,
     noPivot: settings.noPivot,
-    placeMonitor: (pid) => cgroups.placeMonitor(sandbox.cgroupParent, id, pid),
+    placeMonitor: (pid) =>
+      cgroups.placeMonitor({ parent: sandbox.cgroupParent, containerId: id, handler: runtimeHandler }, pid),
     timeoutMs: settings.createTimeoutMs(runtimeHandler),
   };
 }

@@ -17,8 +17,8 @@ import type { Cgroups } from "./index.ts";
 import { tellsOomKill } from "./oom-log.ts";
 
 export interface CgroupfsOptions {
-  /** `pod` puts monitors beside their containers; "" leaves them in the daemon's group. */
-  monitorCgroup: string;
+  /** For a runtime handler: `pod` puts monitors beside their containers; "" leaves them in the daemon's group. */
+  monitorCgroup(this: void, handler: string): string;
 }
 
 /** Controllers whose accounting a monitor should not escape. */
@@ -60,8 +60,8 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     checkMemoryLimit: (cgroupsPath, limitBytes) => refuseBelowUsage(hierarchy, cgroupsPath, limitBytes),
     limited: (parent) => readLimited(hierarchy, parent),
 
-    async placeMonitor(parent, containerId, pid) {
-      if (options.monitorCgroup !== "pod") return;
+    async placeMonitor({ parent, containerId, handler }, pid) {
+      if (options.monitorCgroup(handler) !== "pod") return;
       const group = monitorGroup(parent, containerId);
       const controllers = hierarchy.version === 2 ? [""] : monitorControllers;
       const directories = new Set(
@@ -85,8 +85,8 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       if (directory !== undefined) await removeIfEmpty(directory);
     },
 
+    // Whatever the handler's monitor_cgroup is now: it may have been another when the group was made.
     async removeMonitorGroup(parent, containerId) {
-      if (options.monitorCgroup !== "pod") return;
       await Promise.all(groupDirectories(hierarchy, monitorGroup(parent, containerId)).map(removeOnceEmpty));
     },
 

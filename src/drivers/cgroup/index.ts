@@ -10,6 +10,15 @@ export interface GroupLimits {
   unified: Readonly<Record<string, string>>;
 }
 
+/** A container whose monitor is to be placed. */
+export interface MonitoredPlace {
+  /** Parent cgroup of its pod. */
+  parent: string;
+  containerId: string;
+  /** Runtime handler that runs it; empty for the default one. */
+  handler: string;
+}
+
 /** Control groups of pods: version 1 or 2, placed by path (cgroupfs) or by systemd unit. Paths are as in linux.cgroupsPath. */
 export interface Cgroups {
   readonly version: 1 | 2;
@@ -33,10 +42,10 @@ export interface Cgroups {
   /** Which limits the group has now. */
   limited(parent: string): Promise<{ cpu: boolean; memory: boolean }>;
   /**
-   * Moves a monitor's process, and so all that it starts, to where monitors belong by `monitor_cgroup`; nothing happens where that
-   * is the daemon's own place. Undone by `removeMonitorGroup`.
+   * Moves a monitor's process, and so all that it starts, to where the monitors of the container's runtime handler belong by
+   * `monitor_cgroup`; nothing happens where that is the daemon's own place. Undone by `removeMonitorGroup`.
    */
-  placeMonitor(parent: string, containerId: string, pid: number): Promise<void>;
+  placeMonitor(monitored: MonitoredPlace, pid: number): Promise<void>;
   /**
    * Makes an empty group in the place of a pause process's, for a pod without one: by it cAdvisor, and so the kubelet, notices the
    * pod and asks for its network. Undone by `removePodGroup`.

@@ -47,14 +47,13 @@ describe("groups by systemd", () => {
     return directory;
   };
 
-  it("puts a monitor's scope into the configured slice, or into its pod's", async () => {
-    await systemdCgroups({ monitorCgroup: "system.slice" }, hierarchy, units).placeMonitor(
-      "/a.slice/a-b.slice",
-      "1",
-      42,
-    );
-    await systemdCgroups({ monitorCgroup: "pod" }, hierarchy, units).placeMonitor("/a.slice/a-b.slice", "2", 42);
-    await systemdCgroups({ monitorCgroup: "pod" }, hierarchy, units).placeMonitor("", "3", 42);
+  it("puts a monitor's scope into the slice that its runtime handler has configured, or into its pod's", async () => {
+    const monitorCgroup = (handler: string): string => (handler === "runc" ? "system.slice" : "pod");
+    const cgroups = systemdCgroups({ monitorCgroup }, hierarchy, units);
+    const parent = "/a.slice/a-b.slice";
+    await cgroups.placeMonitor({ parent, containerId: "1", handler: "runc" }, 42);
+    await cgroups.placeMonitor({ parent, containerId: "2", handler: "crun" }, 42);
+    await cgroups.placeMonitor({ parent: "", containerId: "3", handler: "crun" }, 42);
     assert.deepEqual(calls, [
       "start crio-conmon-1.scope in system.slice",
       "start crio-conmon-2.scope in a-b.slice",
@@ -63,7 +62,7 @@ describe("groups by systemd", () => {
   });
 
   it("finds the uppermost slice that is missing", async () => {
-    const cgroups = systemdCgroups({ monitorCgroup: "" }, hierarchy, units);
+    const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
     group("a.slice");
     assert.equal(await cgroups.missingParent("a-b-c.slice"), "a-b.slice");
     group("a.slice", "a-b.slice", "a-b-c.slice");
@@ -72,13 +71,13 @@ describe("groups by systemd", () => {
 
   it("takes a slice that another pod has made meanwhile", async () => {
     units.startTransient = () => Promise.reject(new DomainError("already-exists", "it is there"));
-    await systemdCgroups({ monitorCgroup: "" }, hierarchy, units).createParent("a.slice");
+    await systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units).createParent("a.slice");
     units.startTransient = () => Promise.reject(new DomainError("internal", "no"));
-    await assert.rejects(systemdCgroups({ monitorCgroup: "" }, hierarchy, units).createParent("a.slice"), /no/);
+    await assert.rejects(systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units).createParent("a.slice"), /no/);
   });
 
   it("stops what it made from the leaf up, and nothing that is in use", async () => {
-    const cgroups = systemdCgroups({ monitorCgroup: "" }, hierarchy, units);
+    const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
     group("a.slice", "a-b.slice");
     await cgroups.removeParent("a-b-c.slice", "a-b.slice");
     assert.deepEqual(calls.splice(0), ["stop a-b-c.slice", "stop a-b.slice"]);
@@ -92,7 +91,7 @@ describe("groups by systemd", () => {
 
   it("writes a pod's limits and tells systemd of them", async () => {
     const slice = group("a.slice");
-    await systemdCgroups({ monitorCgroup: "" }, hierarchy, units).setLimits("/a.slice", {
+    await systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units).setLimits("/a.slice", {
       ...noLimits,
       memoryLimitBytes: 4096,
     });
@@ -104,7 +103,7 @@ describe("groups by systemd", () => {
     const slice = group("a.slice");
     writeFileSync(path.join(slice, "memory.current"), "5000\n");
     writeFileSync(path.join(slice, "memory.stat"), "anon 1\ninactive_file 1000\nfile 2\n");
-    const cgroups = systemdCgroups({ monitorCgroup: "" }, hierarchy, units);
+    const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
     await assert.rejects(cgroups.setLimits("a.slice", { ...noLimits, memoryLimitBytes: 3999 }), {
       kind: "failed-precondition",
       message: /4000 bytes are in use/,
@@ -113,7 +112,7 @@ describe("groups by systemd", () => {
   });
 
   it("knows which limits a pod has, and counts OOM kills of a scope until it is gone", async () => {
-    const cgroups = systemdCgroups({ monitorCgroup: "" }, hierarchy, units);
+    const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
     const slice = group("a.slice");
     writeFileSync(path.join(slice, "memory.max"), "4096\n");
     writeFileSync(path.join(slice, "cpu.max"), "max 100000\n");

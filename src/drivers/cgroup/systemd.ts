@@ -12,8 +12,8 @@ import { systemdUnits } from "./systemd-units.ts";
 import type { SystemdUnits, UnitProperty } from "./systemd-units.ts";
 
 export interface SystemdOptions {
-  /** Slice that monitors are put into, or `pod` for the slice of their pod. */
-  monitorCgroup: string;
+  /** For a runtime handler: the slice that its monitors are put into, or `pod` for the slice of their pod. */
+  monitorCgroup(this: void, handler: string): string;
 }
 
 /** Where pods go for which the kubelet names no slice. */
@@ -28,7 +28,7 @@ export function systemdCgroups(
   hierarchy: Hierarchy = findHierarchy(),
   units: SystemdUnits = systemdUnits(),
 ): Cgroups {
-  const files = cgroupfsCgroups({ monitorCgroup: "" }, hierarchy);
+  const files = cgroupfsCgroups({ monitorCgroup: () => "" }, hierarchy);
   const sliceOf = (parent: string): string => (parent === "" ? defaultSlice : path.posix.basename(parent));
 
   return {
@@ -70,8 +70,9 @@ export function systemdCgroups(
     checkMemoryLimit: (cgroupsPath, limitBytes) => files.checkMemoryLimit(groupPath(cgroupsPath), limitBytes),
     limited: (parent) => readLimited(hierarchy, slicePath(sliceOf(parent))),
 
-    async placeMonitor(parent, containerId, pid) {
-      const slice = options.monitorCgroup === "pod" ? sliceOf(parent) : options.monitorCgroup;
+    async placeMonitor({ parent, containerId, handler }, pid) {
+      const chosen = options.monitorCgroup(handler);
+      const slice = chosen === "pod" ? sliceOf(parent) : chosen;
       await units.startTransient(`crio-conmon-${containerId}.scope`, [
         ["Description", "s", `Monitor of container ${containerId}`],
         ["Slice", "s", slice === "" ? defaultSlice : slice],
