@@ -1,19 +1,15 @@
-import { once } from "node:events";
-import type { DescMessage, DescMethod, Message, MessageShape } from "@bufbuild/protobuf";
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  sendUnaryData,
-  ServerUnaryCall,
-  ServerWritableStream,
-} from "@grpc/grpc-js";
-import { DomainError, kindOf, type ErrorKind } from "#errors/domain-error.ts";
+import { fromBinary, type DescMessage, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
 import type { Runtime } from "#domain/runtime.ts";
+import { DomainError, kindOf, messageOf, type ErrorKind } from "#errors/domain-error.ts";
 import type { Logger, LogLevel } from "#observability/logger.ts";
 import type { Call, StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
 import { describeRequest } from "./describe-request.ts";
-import { encodeAnswer } from "./encoded-message.ts";
-import { statusOf, type CodeName, type FailureStatus } from "./status.ts";
+import { encodeAnswer, type Answer } from "./encoded-message.ts";
+import type { ServeCall } from "./grpc/grpc-server.ts";
+import { prefixBytes, tooLong } from "./grpc/message-frame.ts";
+import type { ServerCall } from "./grpc/server-call.ts";
+import type { CodeName, GrpcFailure } from "./grpc/status-codes.ts";
+import { statusOf } from "./status.ts";
 import { subjectOf } from "./subject.ts";
 
 /** Told of every call when it has ended. `errorCode` is undefined for a call that succeeded. */
@@ -26,14 +22,12 @@ export interface EdgeOptions {
   streaming: StreamingUrls | undefined;
   logger: Logger;
   metrics: OperationMetrics | undefined;
+  /** Limit of one message to the client. */
+  maxSendBytes: number;
 }
 
 /** What the edge needs to know of a method. */
 type Method<I extends DescMessage, O extends DescMessage> = Pick<DescMethod, "name"> & { input: I; output: O };
-
-type GrpcCall = Pick<ServerUnaryCall<Message, Buffer>, "getDeadline" | "cancelled" | "request"> & {
-  on(event: "cancelled", listener: () => void): unknown;
-};
 
 /**
  * The one place that every call passes, so that handlers only translate and call the domain: ids for logs, duration,
@@ -41,56 +35,62 @@ type GrpcCall = Pick<ServerUnaryCall<Message, Buffer>, "getDeadline" | "cancelle
  */
 export class Edge {
   readonly #options: EdgeOptions;
-  readonly #streams = new Set<AbortController>();
+  readonly #streams = new Set<ServerCall>();
   #calls = 0;
 
   constructor(options: EdgeOptions) {
     this.#options = options;
   }
 
-  /** What grpc-js calls for a unary RPC. */
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: Method<I, O>,
-    handler: UnaryHandler<I, O>,
-  ): handleUnaryCall<Message, Buffer> {
-    const serve = async (call: ServerUnaryCall<Message, Buffer>, done: sendUnaryData<Buffer>): Promise<void> => {
-      const observed = this.#observe(method, call, new AbortController());
+  /** Serves a unary RPC. What is answered without waiting, as lists and statuses are, is sent without waiting. */
+  unary<I extends DescMessage, O extends DescMessage>(method: Method<I, O>, handler: UnaryHandler<I, O>): ServeCall {
+    return (bytes, grpc) => {
+      const request = this.#parse(method.input, bytes, grpc);
+      if (request === undefined) return;
+      const observed = this.#observe(method, request, grpc);
+      const fail = (error: unknown): void => grpc.fail(observed.failed(error));
+      const answer = (message: Answer<O>): void => {
+        const frame = this.#encode(method.output, message);
+        observed.succeeded();
+        grpc.answer(frame);
+      };
       try {
-        const answer = encodeAnswer(method.output, await handler(call.request as MessageShape<I>, observed.call));
-        observed.ended(undefined);
-        done(null, answer);
+        const answered = handler(request, observed);
+        if (answered instanceof Promise) answered.then(answer).catch(fail);
+        else answer(answered);
       } catch (error) {
-        done(observed.ended(error));
+        fail(error);
       }
     };
-    return (call, done) => void serve(call, done);
   }
 
-  /** What grpc-js calls for a server-streaming RPC. */
+  /** Serves a server-streaming RPC. */
   serverStream<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     handler: StreamHandler<I, O>,
-  ): handleServerStreamingCall<Message, Buffer> {
-    const serve = async (call: ServerWritableStream<Message, Buffer>): Promise<void> => {
-      const abort = new AbortController();
-      const { signal } = abort;
-      this.#streams.add(abort);
-      const observed = this.#observe(method, call, abort);
+  ): ServeCall {
+    const serve = async (request: MessageShape<I>, grpc: ServerCall): Promise<void> => {
+      const { signal } = grpc;
+      this.#streams.add(grpc);
+      const observed = this.#observe(method, request, grpc);
       try {
-        for await (const answer of handler(call.request as MessageShape<I>, observed.call)) {
+        for await (const answer of handler(request, observed)) {
           signal.throwIfAborted();
-          if (!call.write(encodeAnswer(method.output, answer))) await once(call, "drain", { signal });
+          if (!grpc.write(this.#encode(method.output, answer))) await grpc.drained();
         }
         signal.throwIfAborted();
-        observed.ended(undefined);
-        call.end();
+        observed.succeeded();
+        grpc.end();
       } catch (error) {
-        call.emit("error", observed.ended(signal.aborted ? signal.reason : error));
+        grpc.fail(observed.failed(signal.aborted ? signal.reason : error));
       } finally {
-        this.#streams.delete(abort);
+        this.#streams.delete(grpc);
       }
     };
-    return (call) => void serve(call);
+    return (bytes, grpc) => {
+      const request = this.#parse(method.input, bytes, grpc);
+      if (request !== undefined) void serve(request, grpc);
+    };
   }
 
   /** Ends the streams under way with `unavailable`; those of events would otherwise never end. */
@@ -98,55 +98,85 @@ export class Edge {
     for (const stream of this.#streams) stream.abort(new DomainError("unavailable", "the daemon is shutting down"));
   }
 
-  #observe(method: Method<DescMessage, DescMessage>, grpcCall: GrpcCall, abort: AbortController) {
-    const startedMs = performance.now();
-    const requestId = ++this.#calls;
-    const { runtime, streaming, metrics } = this.#options;
-    const logger = this.#options.logger.child({ requestId, rpc: method.name, ...subjectOf(grpcCall.request) });
-    logger.debug("CRI request", {
+  #parse<I extends DescMessage>(schema: I, bytes: Buffer, grpc: ServerCall): MessageShape<I> | undefined {
+    try {
+      return fromBinary(schema, bytes);
+    } catch (error) {
+      grpc.fail({ codeName: "INTERNAL", details: `the request is no ${schema.typeName}: ${messageOf(error)}` });
+      return undefined;
+    }
+  }
+
+  #encode<O extends DescMessage>(schema: O, answer: Answer<O>): Buffer {
+    const frame = encodeAnswer(schema, answer);
+    const { maxSendBytes } = this.#options;
+    if (frame.length - prefixBytes > maxSendBytes) throw tooLong(frame.length - prefixBytes, maxSendBytes);
+    return frame;
+  }
+
+  #observe<I extends DescMessage>(
+    method: Method<I, DescMessage>,
+    request: MessageShape<I>,
+    grpc: ServerCall,
+  ): ObservedCall {
+    const observed = new ObservedCall(this.#options, method.name, ++this.#calls, subjectOf(request), grpc);
+    observed.logger.debug("CRI request", {
       // A getter, so that nothing is described when debug lines are not written.
       get request() {
-        return describeRequest(method.input, grpcCall.request);
+        return describeRequest(method.input, request);
       },
     });
-    grpcCall.on("cancelled", () => abort.abort(new DomainError("cancelled", "the client has gone")));
-    const call: Call = {
-      runtime,
-      streaming,
-      logger,
-      signal: abort.signal,
-      deadlineMs: deadlineMs(grpcCall.getDeadline()),
-    };
-    const ended = (error: unknown): FailureStatus | null => {
-      const failure = error === undefined ? null : statusOf(error);
-      const durationMs = performance.now() - startedMs;
-      metrics?.onOperation(method.name, durationMs, failure?.codeName);
-      logEnd(logger, durationMs, grpcCall.cancelled, failure, error);
-      return failure;
-    };
-    return { call, ended };
+    return observed;
   }
 }
 
-/** grpc-js has infinity for a call without a deadline. */
-function deadlineMs(deadline: Date | number): number | undefined {
-  const atMs = Number(deadline);
-  return Number.isFinite(atMs) ? atMs : undefined;
-}
+/** A call as its handler sees it, and what is noted when it ends. */
+class ObservedCall implements Call {
+  readonly runtime: Runtime;
+  readonly streaming: StreamingUrls | undefined;
+  readonly logger: Logger;
+  readonly #rpc: string;
+  readonly #metrics: OperationMetrics | undefined;
+  readonly #grpc: ServerCall;
+  readonly #startedMs = performance.now();
 
-function logEnd(
-  logger: Logger,
-  durationMs: number,
-  clientHasGone: boolean,
-  failure: FailureStatus | null,
-  error: unknown,
-): void {
-  const fields = { durationMs: Math.round(durationMs * 10) / 10, ...(clientHasGone ? { clientHasGone } : {}) };
-  if (failure === null) {
-    logger.debug("CRI request done", fields);
-    return;
+  constructor(options: EdgeOptions, rpc: string, requestId: number, subject: object, grpc: ServerCall) {
+    this.runtime = options.runtime;
+    this.streaming = options.streaming;
+    this.logger = options.logger.child({ requestId, rpc, ...subject });
+    this.#rpc = rpc;
+    this.#metrics = options.metrics;
+    this.#grpc = grpc;
   }
-  logger[levelOf(kindOf(error))]("CRI request failed", { ...fields, code: failure.codeName, error });
+
+  get signal(): AbortSignal {
+    return this.#grpc.signal;
+  }
+
+  get deadlineMs(): number | undefined {
+    return this.#grpc.deadlineMs;
+  }
+
+  succeeded(): void {
+    const durationMs = performance.now() - this.#startedMs;
+    this.#metrics?.onOperation(this.#rpc, durationMs, undefined);
+    this.logger.debug("CRI request done", this.#fields(durationMs));
+  }
+
+  /** The status for what was thrown. */
+  failed(error: unknown): GrpcFailure {
+    const durationMs = performance.now() - this.#startedMs;
+    const failure = statusOf(error);
+    this.#metrics?.onOperation(this.#rpc, durationMs, failure.codeName);
+    const fields = { ...this.#fields(durationMs), code: failure.codeName, error };
+    this.logger[levelOf(kindOf(error))]("CRI request failed", fields);
+    return failure;
+  }
+
+  #fields(durationMs: number) {
+    const { clientHasGone } = this.#grpc;
+    return { durationMs: Math.round(durationMs * 10) / 10, ...(clientHasGone ? { clientHasGone } : {}) };
+  }
 }
 
 const ourFaults: ReadonlySet<ErrorKind> = new Set(["internal", "data-loss"]);

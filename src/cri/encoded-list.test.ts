@@ -26,16 +26,16 @@ describe("encoded lists", () => {
   it("are the bytes of the plain response", () => {
     const entities = containers(3);
     const plain = create(ListContainersResponseSchema, { containers: entities.map(containerToWire) });
-    const { bytes } = containerItems.list(ListContainersResponseSchema, entities);
+    const bytes = containerItems.list(ListContainersResponseSchema, entities).frame.subarray(5);
     assert.deepEqual(bytes, Buffer.from(toBinary(ListContainersResponseSchema, plain)));
-    assert.equal(containerItems.list(ListContainersResponseSchema, []).bytes.length, 0);
+    assert.equal(containerItems.list(ListContainersResponseSchema, []).frame.subarray(5).length, 0);
   });
 
   it("are so for sandboxes and images too", () => {
     const sandbox = exampleSandbox();
     const image = exampleImage({ config: { rootfs: { type: "layers", diff_ids: [] }, config: { User: "12:3" } } });
     assert.deepEqual(
-      sandboxItems.list(ListPodSandboxResponseSchema, [sandbox]).bytes,
+      sandboxItems.list(ListPodSandboxResponseSchema, [sandbox]).frame.subarray(5),
       Buffer.from(
         toBinary(
           ListPodSandboxResponseSchema,
@@ -44,7 +44,7 @@ describe("encoded lists", () => {
       ),
     );
     assert.deepEqual(
-      imageItems.list(ListImagesResponseSchema, [image]).bytes,
+      imageItems.list(ListImagesResponseSchema, [image]).frame.subarray(5),
       Buffer.from(
         toBinary(ListImagesResponseSchema, create(ListImagesResponseSchema, { images: [imageToWire(image)] })),
       ),
@@ -68,7 +68,7 @@ describe("encoded lists", () => {
   it("come in batches of at most 1000 and in none when there is nothing", () => {
     const entities = containers(2001);
     const decoded = [...containerItems.batches(StreamContainersResponseSchema, entities)].map((batch) =>
-      fromBinary(StreamContainersResponseSchema, batch.bytes).containers.map(({ id }) => id),
+      fromBinary(StreamContainersResponseSchema, batch.frame.subarray(5)).containers.map(({ id }) => id),
     );
     assert.deepEqual(
       decoded.map((ids) => ids.length),

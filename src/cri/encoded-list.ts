@@ -1,19 +1,21 @@
-import { create, toBinary, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { batches } from "./batches.ts";
-import { EncodedMessage } from "./encoded-message.ts";
+import { encode, EncodedMessage } from "./encoded-message.ts";
 
-/** Lists, and the batches of Stream* RPCs, all hold their items in field 1. */
-const itemsFieldNumber = 1;
+/** A list shorter than this is put together faster than it is compared with the last one. */
+const longList = 50;
 
 /**
- * Items of lists, each encoded once. The kubelet lists everything each second; entities are replaced when they change, so
+ * Entities as messages, each encoded once. The kubelet lists everything each second; entities are replaced when they change, so
  * the bytes of an entity hold for as long as the entity does, and a list is a concatenation.
  */
 export class EncodedItems<E extends object, I extends DescMessage> {
   readonly #schema: I;
   readonly #translate: (entity: E) => MessageInitShape<I>;
-  readonly #fields = new WeakMap<E, Buffer>();
+  /** Length and message. */
+  readonly #encoded = new WeakMap<E, Uint8Array>();
+  #lastList: { entities: readonly E[]; message: EncodedMessage<DescMessage> } | undefined;
 
   /** `translate` must depend on nothing but the entity. */
   constructor(schema: I, translate: (entity: E) => MessageInitShape<I>) {
@@ -21,42 +23,58 @@ export class EncodedItems<E extends object, I extends DescMessage> {
     this.#translate = translate;
   }
 
-  /** The whole list as one message of the type `response`. */
+  /** The whole list as one message of the type `response`: the same one again when each entity is the same as in the last list. */
   list<R extends DescMessage>(response: R, entities: readonly E[]): EncodedMessage<R> {
-    this.#check(response);
-    return new EncodedMessage(response, this.#concatenate(entities));
+    if (entities.length < longList) return this.#listOf(response, entities);
+    const last = this.#lastList;
+    if (last?.message.isOf(response) === true && isSameList(last.entities, entities)) return last.message;
+    const message = this.#listOf(response, entities);
+    this.#lastList = { entities, message };
+    return message;
   }
 
   /** The list in batches of the type `response`. */
   *batches<R extends DescMessage>(response: R, entities: readonly E[]): Generator<EncodedMessage<R>> {
-    this.#check(response);
-    for (const batch of batches(entities)) yield new EncodedMessage(response, this.#concatenate(batch));
+    for (const batch of batches(entities)) yield this.#listOf(response, batch);
+    // A wrong type is told without entities too.
+    if (entities.length === 0) itemsOf(response);
   }
 
-  #concatenate(entities: readonly E[]): Buffer {
-    return Buffer.concat(entities.map((entity) => this.#fieldOf(entity)));
+  /** The entities as the field `field` of a message, for `EncodedMessage.of`. */
+  inField(field: DescField, entities: readonly E[]): Uint8Array[] {
+    this.#check(field);
+    const tag = new BinaryWriter().tag(field.number, WireType.LengthDelimited).finish();
+    return entities.flatMap((entity) => [tag, this.#encode(entity)]);
   }
 
-  /** Tag, length and bytes of the entity's message. */
-  #fieldOf(entity: E): Buffer {
-    const known = this.#fields.get(entity);
+  #listOf<R extends DescMessage>(response: R, entities: readonly E[]): EncodedMessage<R> {
+    return EncodedMessage.of(response, this.inField(itemsOf(response), entities));
+  }
+
+  #encode(entity: E): Uint8Array {
+    const known = this.#encoded.get(entity);
     if (known !== undefined) return known;
-    const message = toBinary(this.#schema, create(this.#schema, this.#translate(entity)));
-    const field = new BinaryWriter().tag(itemsFieldNumber, WireType.LengthDelimited).bytes(message).finish();
-    const bytes = Buffer.from(field.buffer, field.byteOffset, field.byteLength);
-    this.#fields.set(entity, bytes);
-    return bytes;
+    const message = encode(this.#schema, this.#translate(entity));
+    const encoded = new BinaryWriter().bytes(message).finish();
+    this.#encoded.set(entity, encoded);
+    return encoded;
   }
 
-  /** A response of another shape would be encoded wrongly without anybody noticing. */
-  #check(response: DescMessage): void {
-    const [field, ...others] = response.fields;
-    const isListOfItems =
-      others.length === 0 &&
-      field?.number === itemsFieldNumber &&
-      field.fieldKind === "list" &&
-      field.listKind === "message" &&
-      field.message.typeName === this.#schema.typeName;
-    if (!isListOfItems) throw new TypeError(`${response.typeName} is not a list of ${this.#schema.typeName}`);
+  /** Messages in a field of another type would be wrong without anybody noticing. */
+  #check(field: DescField): void {
+    if (field.message?.typeName !== this.#schema.typeName) {
+      throw new TypeError(`${field.parent.typeName}.${field.name} does not hold ${this.#schema.typeName}`);
+    }
   }
+}
+
+/** The one field of a list. */
+function itemsOf(response: DescMessage): DescField {
+  const [field, ...others] = response.fields;
+  if (field?.fieldKind !== "list" || others.length > 0) throw new TypeError(`${response.typeName} is not a list`);
+  return field;
+}
+
+function isSameList<E>(some: readonly E[], others: readonly E[]): boolean {
+  return some.length === others.length && some.every((entity, index) => entity === others[index]);
 }

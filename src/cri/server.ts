@@ -1,15 +1,16 @@
 import { createServer, type Server as Listener, type Socket } from "node:net";
-import { fromBinary, type DescMessage, type DescMethod, type DescService, type Message } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type MethodDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
+import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Runtime } from "#domain/runtime.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { listenOnSocket } from "#lib/listen-on-socket.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
 import { Edge, type OperationMetrics } from "./edge.ts";
+import { GrpcServer, type ServeCall } from "./grpc/grpc-server.ts";
 import { services, type ServiceTable } from "./handlers.ts";
 import { methodPath } from "./method-path.ts";
 import { demultiplex } from "./socket-demux.ts";
+import { statusOf } from "./status.ts";
 
 /** Serves the connections to the CRI socket that speak HTTP/1. */
 export interface PlainHttp {
@@ -48,15 +49,9 @@ export interface CriServer {
 
 /** The gRPC server of CRI v1, and of berth's own services, on a unix socket. */
 export function createCriServer(options: CriServerOptions): CriServer {
-  const { runtime, streaming, logger, metrics, plainHttp } = options;
-  const edge = new Edge({ runtime, streaming, logger, metrics });
-  const grpc = new Server({
-    "grpc.max_receive_message_length": options.maxReceiveBytes,
-    "grpc.max_send_message_length": options.maxSendBytes,
-    "grpc.enable_channelz": 0,
-  });
-  for (const { service, handlers } of services) addService(grpc, edge, service, handlers);
-  const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const { runtime, streaming, logger, metrics, plainHttp, maxReceiveBytes, maxSendBytes } = options;
+  const edge = new Edge({ runtime, streaming, logger, metrics, maxSendBytes });
+  const grpc = new GrpcServer({ methods: methodsOf(edge), maxReceiveBytes, maxSendBytes, failureOf: statusOf });
   const sockets = new Set<Socket>();
   // Half-open as the HTTP/2 server's own sockets are.
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
@@ -66,7 +61,7 @@ export function createCriServer(options: CriServerOptions): CriServer {
       http2(accepted) {
         // A client that only closes its end, as Go's do, would keep ours open for ever.
         accepted.once("end", () => accepted.end());
-        connections.injectConnection(accepted);
+        grpc.accept(accepted);
       },
       http1: (accepted) => (plainHttp === undefined ? accepted.destroy() : plainHttp.accept(accepted)),
     });
@@ -74,7 +69,8 @@ export function createCriServer(options: CriServerOptions): CriServer {
   return {
     listen: () => listenOnSocket(listener, options.socketPath),
     async close(graceMs) {
-      const closed = shutDown(listener, grpc, sockets, graceMs);
+      const closed = closeListener(listener, sockets, graceMs);
+      grpc.close();
       plainHttp?.close();
       edge.endStreams();
       await closed;
@@ -82,32 +78,16 @@ export function createCriServer(options: CriServerOptions): CriServer {
   };
 }
 
-function addService(grpc: Server, edge: Edge, service: DescService, handlers: ServiceTable): void {
-  const definitions: Record<string, MethodDefinition<Message, Buffer>> = {};
-  const implementations: Record<string, UntypedHandleCall> = {};
-  for (const method of service.methods) {
-    definitions[method.name] = definitionOf(method);
-    implementations[method.name] = implementationOf(edge, method, handlers[method.localName]);
-  }
-  grpc.addService(definitions, implementations);
-}
-
-function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
-  return {
-    path: methodPath(method),
-    requestStream: false,
-    responseStream: method.methodKind === "server_streaming",
-    requestSerialize: () => {
-      throw new TypeError("a server sends no requests");
-    },
-    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-    responseSerialize: (bytes) => bytes,
-    responseDeserialize: (bytes) => bytes,
-  };
+function methodsOf(edge: Edge): ReadonlyMap<string, ServeCall> {
+  return new Map(
+    services.flatMap(({ service, handlers }) =>
+      service.methods.map((method) => [methodPath(method), serveCallOf(edge, method, handlers[method.localName])]),
+    ),
+  );
 }
 
 /** The table of handlers has checked that `handler` is of the method's kind and types, which its own type does not tell. */
-function implementationOf(edge: Edge, method: DescMethod, handler: ServiceTable[string]): UntypedHandleCall {
+function serveCallOf(edge: Edge, method: DescMethod, handler: ServiceTable[string]): ServeCall {
   const serve = handler ?? ((): never => missing(method));
   switch (method.methodKind) {
     case "unary":
@@ -124,12 +104,8 @@ function missing(method: DescMethod): never {
   throw new DomainError("unimplemented", `${method.parent.typeName}/${method.name} is not implemented`);
 }
 
-/**
- * Resolves when all calls, and with them all connections, have ended, or have been cut off after `graceMs`. grpc-js says
- * goodbye to the clients, but is no judge of the end: with Node 26 its `tryShutdown` is done while calls go on, and without
- * channelz its `forceShutdown` knows no connections.
- */
-function shutDown(listener: Listener, grpc: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+/** Resolves when all connections, and with them all calls, have ended, or have been cut off after `graceMs`. */
+function closeListener(listener: Listener, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
@@ -138,6 +114,5 @@ function shutDown(listener: Listener, grpc: Server, sockets: ReadonlySet<Socket>
       clearTimeout(timer);
       resolve();
     });
-    grpc.tryShutdown(() => {});
   });
 }

@@ -1,15 +1,5 @@
-import { status } from "@grpc/grpc-js";
 import { kindOf, messageOf, type ErrorKind } from "#errors/domain-error.ts";
-
-/** Name of a gRPC status code, as the gRPC specification spells it. */
-export type CodeName = keyof typeof status;
-
-/** What a failed call is answered with. */
-export interface FailureStatus {
-  code: number;
-  codeName: CodeName;
-  details: string;
-}
+import type { CodeName, GrpcFailure } from "./grpc/status-codes.ts";
 
 /**
  * The one table from kinds of errors to gRPC codes. The last three are told by a word at the start of the message, which
@@ -48,10 +38,9 @@ const kubeletWords: Partial<Readonly<Record<ErrorKind, string>>> = {
 const longestDetails = 4096;
 
 /** The gRPC status of anything thrown. */
-export function statusOf(error: unknown): FailureStatus {
+export function statusOf(error: unknown): GrpcFailure {
   const kind = kindOf(error);
-  const codeName = codeNames[kind];
-  return { code: status[codeName], codeName, details: detailsOf(kind, messageOf(error)) };
+  return { codeName: codeNames[kind], details: detailsOf(kind, messageOf(error)) };
 }
 
 function detailsOf(kind: ErrorKind, message: string): string {

@@ -1,9 +1,11 @@
 import type { Handler } from "../call.ts";
-import type { RuntimeService } from "../gen/runtime/v1/api_pb.ts";
-import { containerStatusToWire } from "../translate/container-status.ts";
+import { encode, EncodedMessage } from "../encoded-message.ts";
+import { PodSandboxStatusResponseSchema, type RuntimeService } from "../gen/runtime/v1/api_pb.ts";
+import { containerStatuses, sandboxStatuses } from "../items.ts";
 import { nonEmpty } from "../translate/required.ts";
-import { sandboxStatusToWire } from "../translate/sandbox-status.ts";
 import { nowNs } from "../translate/time.ts";
+
+const { field } = PodSandboxStatusResponseSchema;
 
 export const podSandboxStatus: Handler<typeof RuntimeService.method.podSandboxStatus> = (
   { podSandboxId, verbose },
@@ -11,10 +13,10 @@ export const podSandboxStatus: Handler<typeof RuntimeService.method.podSandboxSt
 ) => {
   const sandbox = runtime.sandboxes.get(nonEmpty(podSandboxId, "pod_sandbox_id"));
   const containers = runtime.containers.list({ labels: {}, sandboxId: sandbox.id });
-  return {
-    status: sandboxStatusToWire(sandbox),
-    info: verbose ? runtime.sandboxes.verbose(sandbox) : {},
-    containersStatuses: containers.map(containerStatusToWire),
-    timestamp: nowNs(),
-  };
+  const info = verbose ? runtime.sandboxes.verbose(sandbox) : {};
+  return EncodedMessage.of(PodSandboxStatusResponseSchema, [
+    ...sandboxStatuses.inField(field.status, [sandbox]),
+    ...containerStatuses.inField(field.containersStatuses, containers),
+    encode(PodSandboxStatusResponseSchema, { info, timestamp: nowNs() }),
+  ]);
 };

@@ -1,0 +1,132 @@
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { isAcceptedEncoding } from "./decompress.ts";
+import { receiveRequest } from "./receive-request.ts";
+import { ServerCall, discardRest } from "./server-call.ts";
+import type { GrpcFailure } from "./status-codes.ts";
+import { parseTimeoutMs } from "./timeout.ts";
+
+/** Takes the bytes of a request, and ends `call` when it is done. Must not throw. */
+export type ServeCall = (request: Buffer, call: ServerCall) => void;
+
+export interface GrpcServerOptions {
+  /** By path: `/package.Service/Method`. Every other path answers UNIMPLEMENTED. */
+  methods: ReadonlyMap<string, ServeCall>;
+  /** Limit of one request, also once it is decompressed. */
+  maxReceiveBytes: number;
+  /** Limit of one answer; it bounds what a connection may hold back. */
+  maxSendBytes: number;
+  /** The status of a request that cannot be read. */
+  failureOf(error: unknown): GrpcFailure;
+}
+
+/** Room for a large request without waiting for the window to open again; it is the client's to fill, and bounded per connection. */
+const windowBytes = 1024 * 1024;
+
+/** Far above what a kubelet has under way, which would wait otherwise; far below what hurts. */
+const maxConcurrentStreams = 10_000;
+
+/** Answers of the largest size that a connection may hold back before its new calls are refused. */
+const heldBackAnswers = 4;
+
+const bytesPerMegabyte = 1_000_000;
+const leastSessionMegabytes = 64;
+
+/**
+ * gRPC over HTTP/2, for connections that somebody else accepts: unary and server-streaming calls, each with one request. HTTP/2
+ * itself, with its limits on resets, headers, settings and pings, is left to node:http2.
+ */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions;
+  readonly #http2: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #isClosing = false;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#http2 = createServer({
+      settings: { initialWindowSize: windowBytes, maxConcurrentStreams, enablePush: false },
+      maxSessionMemory: Math.max(
+        leastSessionMegabytes,
+        Math.ceil((heldBackAnswers * options.maxSendBytes) / bytesPerMegabyte),
+      ),
+    });
+    this.#http2.on("session", (session) => this.#onSession(session));
+    // A connection that breaks is the client's affair; its calls are told by their streams.
+    this.#http2.on("sessionError", () => {});
+  }
+
+  /** Serves a connection, of which nothing has been read. */
+  accept(socket: Socket): void {
+    if (this.#isClosing) socket.destroy();
+    else this.#http2.emit("connection", socket);
+  }
+
+  /** Says goodbye to the clients: connections take no more calls, and end with the last that is under way. */
+  close(): void {
+    this.#isClosing = true;
+    for (const session of this.#sessions) session.close();
+  }
+
+  #onSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.once("close", () => this.#sessions.delete(session));
+    session.on("stream", (stream, headers) => this.#onStream(stream, headers));
+    session.setLocalWindowSize(windowBytes);
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const refusal = refusalOf(headers);
+    if (refusal !== undefined) {
+      refuse(stream, refusal);
+      return;
+    }
+    try {
+      this.#serve(stream, headers);
+    } catch (error) {
+      new ServerCall(stream, undefined).fail(this.#options.failureOf(error));
+    }
+  }
+
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const { methods, maxReceiveBytes, failureOf } = this.#options;
+    const timeout = headers["grpc-timeout"];
+    const call = new ServerCall(stream, typeof timeout === "string" ? parseTimeoutMs(timeout) : undefined);
+    const path = headers[":path"] ?? "";
+    const serve = methods.get(path);
+    if (serve === undefined) {
+      call.fail({ codeName: "UNIMPLEMENTED", details: `unknown method ${path}` });
+      return;
+    }
+    const encoding = String(headers["grpc-encoding"] ?? "identity");
+    if (!isAcceptedEncoding(encoding)) {
+      call.fail({ codeName: "UNIMPLEMENTED", details: `requests compressed with ${encoding} are not served` });
+      return;
+    }
+    receiveRequest(stream, encoding, maxReceiveBytes, {
+      received: (request) => {
+        // Decompressing takes a while.
+        if (!call.clientHasGone) serve(request, call);
+      },
+      refused: (error) => call.fail(failureOf(error)),
+    });
+  }
+}
+
+/** The HTTP status for what is not gRPC; undefined for what is. */
+function refusalOf(headers: IncomingHttpHeaders): number | undefined {
+  if (headers[":method"] !== "POST") return 405;
+  return /^application\/grpc(\+proto)?(;.*)?$/.test(headers["content-type"] ?? "") ? undefined : 415;
+}
+
+function refuse(stream: ServerHttp2Stream, httpStatus: number): void {
+  stream.on("error", () => {});
+  stream.respond({ ":status": httpStatus }, { endStream: true });
+  discardRest(stream);
+}
