@@ -3,6 +3,7 @@ import { pathsOf, renderToml } from "#config/index.ts";
 import { connect } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
+import { takeExclusively } from "./daemon/exclusive.ts";
 import { openDomain } from "./daemon/open-domain.ts";
 import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
@@ -35,6 +36,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   adoptOrphans();
   await using undo = new AsyncDisposableStack();
   const paths = pathsOf(config);
+  await takeExclusively([{ name: `the socket ${paths.socket}`, lockFile: paths.socketLock }], undo);
   const { drivers, metrics, domain, afterwards } = await openDomain(() => current, paths, logger, undo);
   const streaming = buildStreaming(() => current, domain.streams, logger);
   undo.defer(() => streaming.close());

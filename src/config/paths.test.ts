@@ -8,7 +8,7 @@ describe("paths", () => {
     const base = defaultConfig();
     const config = { ...base, crio: { ...base.crio, root: "/t/root/", runroot: "/t/run" } };
     const paths = pathsOf(config);
-    const { socket: _socket, podLogs: _podLogs, ...own } = paths;
+    const { socket: _socket, socketLock: _socketLock, podLogs: _podLogs, ...own } = paths;
     for (const [name, value] of Object.entries(own)) {
       if (typeof value === "string") assert.match(value, /^\/t\/(root|run)(\/|$)/, name);
     }

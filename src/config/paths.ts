@@ -9,8 +9,10 @@ export interface Paths {
   readonly runroot: string;
   /** The CRI socket. */
   readonly socket: string;
-  /** Held while a daemon uses `root`, so that a second one refuses to start. */
-  readonly lockFile: string;
+  /** Locked while a process uses `root`, `runroot` or the socket, so that a second one refuses to start. */
+  readonly rootLock: string;
+  readonly runrootLock: string;
+  readonly socketLock: string;
   /** The boot id and version of the last start: how a reboot is told from a restart. */
   readonly lastStartFile: string;
 
@@ -68,7 +70,9 @@ export function pathsOf(config: Config): Paths {
     root: path.normalize(root),
     runroot: path.normalize(runroot),
     socket: config.api.listen,
-    lockFile: inRoot("lock"),
+    rootLock: inRoot("lock"),
+    runrootLock: inRunroot("lock"),
+    socketLock: `${config.api.listen}.lock`,
     lastStartFile: inRoot("last-start.json"),
     imageRoot: config.crio.imagestore || inRoot("images"),
     containerLayers: inRoot("rootfs"),

@@ -3,6 +3,7 @@ import type { Afterwards } from "#domain/pod/recover.ts";
 import type { Logger } from "#observability/logger.ts";
 import { buildDomain, type Domain } from "./domain.ts";
 import { buildDrivers, type Drivers } from "./drivers.ts";
+import { takeExclusively } from "./exclusive.ts";
 import { daemonMetrics, type DaemonMetrics } from "./metrics.ts";
 
 export interface OpenDomain {
@@ -20,6 +21,11 @@ export async function openDomain(
   logger: Logger,
   undo: AsyncDisposableStack,
 ): Promise<OpenDomain> {
+  const owned = [
+    { name: `root ${paths.root}`, lockFile: paths.rootLock },
+    { name: `runroot ${paths.runroot}`, lockFile: paths.runrootLock },
+  ];
+  await takeExclusively(owned, undo);
   const drivers = await buildDrivers(config, paths, logger, undo);
   await drivers.security.defaultApparmorProfile(config().runtime.apparmorProfile);
   const metrics = daemonMetrics(config());

@@ -202,3 +202,24 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     await pull(daemon, busybox);
   });
 });
+
+describe("daemons that start at the same instant on one stale socket", { skip: cannotRunPods() }, () => {
+  it("agree on one that serves it; the others end before they touch anything, and say why", async () => {
+    const first = prepareDaemon();
+    await first.start();
+    await first.kill("SIGKILL");
+    const sameSocket = { config: { "crio.api": `listen = ${JSON.stringify(first.places.socket)}` } };
+    const all = [first, prepareDaemon(sameSocket), prepareDaemon(sameSocket)];
+    try {
+      for (const daemon of all) daemon.launch();
+      await eventually("all but one to end", () => (all.filter((one) => one.running).length === 1 ? true : undefined));
+      await first.client.ready(20_000);
+      const losers = all.filter((one) => !one.running);
+      assert.equal(losers.length, 2);
+      for (const { log } of losers.map((one) => ({ log: one.logTail() })))
+        assert.match(log, /another daemon, process \d+, uses the socket .*crio\.sock/);
+    } finally {
+      for (const daemon of all) await daemon.cleanUp();
+    }
+  });
+});
