@@ -23,6 +23,9 @@ import type { ContainerRequest } from "./request.ts";
 import { withWorkload, workloadOf } from "./workload.ts";
 import { provideUserFiles } from "./user-files.ts";
 
+/** How soon after the request the runtime moves the new process into its cgroups, at the latest. */
+const movesWithinMs = 100;
+
 /** File of the bundle with the process section alone, for exec. */
 export const processFile = "process.json";
 
@@ -35,6 +38,7 @@ export async function createContainer(
   sandbox: Sandbox,
   asked: ContainerRequest,
 ): Promise<Container> {
+  drivers.cgroups.expectMoves(movesWithinMs);
   await using undo = new AsyncDisposableStack();
   const checkpoint = await takeCheckpoint(drivers, sandbox, asked, undo);
   const request = inWorkload(drivers, inPod(checkpoint?.request ?? asked, sandbox), sandbox);

@@ -6,6 +6,9 @@ import type { Container } from "./container.ts";
 import { processFile } from "./create-container.ts";
 import { execProcess } from "./oci-spec/exec-process.ts";
 
+/** How soon after the request the runtime moves the new process into the container's cgroups, at the latest. */
+const movesWithinMs = 50;
+
 /** CRI: an ExecSync reply keeps at most 16 MiB of each stream. */
 const maxOutputBytes = 16 * 1024 * 1024;
 
@@ -20,6 +23,7 @@ export async function execSync(
   command: readonly string[],
   timeoutSeconds: number,
 ): Promise<ExecResult> {
+  drivers.cgroups.expectMoves(movesWithinMs);
   const process = await processForExec(drivers, container, command, false);
   const runtime = drivers.runtimes.get(container.runtimeHandler);
   const timeout = timeoutSeconds > 0 ? { timeoutMs: timeoutSeconds * 1000 } : {};

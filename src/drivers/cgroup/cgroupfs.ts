@@ -14,6 +14,7 @@ import { readLimited, refuseBelowUsage, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
+import { MigrationLock } from "./migration-lock.ts";
 import { tellsOomKill } from "./oom-log.ts";
 
 export interface CgroupfsOptions {
@@ -27,6 +28,7 @@ const monitorControllers = ["memory", "cpu", "pids"];
 /** Groups by path below the mounts of the kernel's cgroup file systems. */
 export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy = findHierarchy()): Cgroups {
   const monitorGroup = (parent: string, id: string): string => path.join(parent, `crio-conmon-${id}`);
+  const migrationLock = new MigrationLock(hierarchy);
 
   return {
     version: hierarchy.version,
@@ -105,6 +107,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       if (directory !== undefined) await killGroup(directory, hierarchy.version);
     },
 
+    expectMoves: (forMs) => migrationLock.expectMoves(forMs),
     close() {},
   };
 }

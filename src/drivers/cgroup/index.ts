@@ -64,5 +64,10 @@ export interface Cgroups {
   oomKillLogged(cgroupsPath: string): boolean;
   /** Kills every process left in the group. */
   killAll(cgroupsPath: string): Promise<void>;
+  /**
+   * Says that processes are about to be moved between groups, by an OCI runtime for example, in the next milliseconds: a wait in the
+   * kernel that would hold up the first move is had meanwhile. Returns at once and cannot fail.
+   */
+  expectMoves(forMs: number): void;
   close(): void;
 }

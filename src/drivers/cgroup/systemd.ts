@@ -96,6 +96,7 @@ export function systemdCgroups(
     oomKills: (cgroupsPath) => files.oomKills(groupPath(cgroupsPath)),
     oomKillLogged: (cgroupsPath) => files.oomKillLogged(groupPath(cgroupsPath)),
     killAll: (cgroupsPath) => files.killAll(groupPath(cgroupsPath)),
+    expectMoves: (forMs) => files.expectMoves(forMs),
 
     close() {
       units.close();
