@@ -23,7 +23,7 @@ export interface GrpcServerOptions {
   /** Limit of one answer; it bounds what a connection may hold back. */
   maxSendBytes: number;
   /** The status of a request that cannot be read. */
-  failureOf(error: unknown): GrpcFailure;
+  readonly failureOf: (error: unknown) => GrpcFailure;
 }
 
 /** Room for a large request without waiting for the window to open again; it is the client's to fill, and bounded per connection. */
