@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
@@ -23,6 +32,7 @@ import {
   runPod,
   startContainer,
   type ContainerConfig,
+  type Pod,
 } from "../support/pods.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
@@ -245,6 +255,50 @@ describe("checkpoints", { skip: cannotRunPods() || cannotCheckpoint() }, () => {
     assert.deepEqual(readdirSync(path.join(suite.daemon.places.root, "checkpoints/dumps")), []);
     await startContainer(suite.daemon, waiting);
     await goesOn(waiting, 2);
+    await removePod(suite.daemon, pod.id);
+  });
+
+  /** A container that waits for its restore, which is under way with a criu that does nothing while `file` exists. */
+  async function restoring(pod: Pod, file: string): Promise<string> {
+    const id = await runContainer(suite.daemon, pod, counter("c"));
+    await goesOn(id, 2);
+    const waiting = await createContainer(suite.daemon, pod, containerConfig(await checkpoint(id), "waiting", []));
+    writeFileSync(file, "");
+    const cut = startContainer(suite.daemon, waiting).catch(() => {});
+    await eventually("criu to begin", () => (hesitating().length > 0 ? true : undefined));
+    await suite.daemon.kill();
+    await cut;
+    return waiting;
+  }
+
+  it("that were being restored when the daemon was killed leave an exited container that says so, and nothing at work", async () => {
+    const pod = await runPod(suite.daemon, "cut");
+    const waiting = await restoring(pod, criu.hangs);
+    rmSync(criu.hangs);
+    await suite.daemon.start();
+    const status = await containerStatus(suite.daemon, waiting);
+    assert.deepEqual(
+      [status.state, status.exitCode, status.reason, status.message],
+      [ContainerState.CONTAINER_EXITED, 128, "StartError", "the daemon ended while the container was restored"],
+    );
+    assert.deepEqual(hesitating(), []);
+    await suite.daemon.client.call(RuntimeService.method.removeContainer, { containerId: waiting });
+    assert.deepEqual(readdirSync(path.join(suite.daemon.places.root, "checkpoints/restores")), []);
+    await removePod(suite.daemon, pod.id);
+  });
+
+  it("that came back to life while the daemon was away, when their monitor had nobody to report to, are ended too", async () => {
+    const pod = await runPod(suite.daemon, "alone");
+    const waiting = await restoring(pod, criu.waits);
+    rmSync(criu.waits);
+    const bundle = path.join(suite.daemon.places.runroot, "containers", waiting);
+    const pidFile = path.join(bundle, "pidfile");
+    await eventually("the restore", () => (existsSync(pidFile) ? true : undefined));
+    const pid = readFileSync(pidFile, "utf8").trim();
+    await suite.daemon.start();
+    const { state, reason } = await containerStatus(suite.daemon, waiting);
+    assert.deepEqual([state, reason], [ContainerState.CONTAINER_EXITED, "StartError"]);
+    await eventually("its process to go", () => (commandOf(pid) === "" ? true : undefined));
     await removePod(suite.daemon, pod.id);
   });
 

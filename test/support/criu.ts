@@ -26,16 +26,19 @@ function canDump(criu: string): boolean {
   }
 }
 
-/** A criu in a folder of its own that hangs before it does anything while `hangs` is a file that exists. */
+/** A criu in a folder of its own that hangs when it begins while `hangs` is a file that exists, and waits while `waits` is one. */
 export class HesitantCriu {
   readonly folder: string;
   readonly hangs: string;
+  readonly waits: string;
 
   constructor(folder: string) {
     this.folder = folder;
     this.hangs = path.join(folder, "hangs");
+    this.waits = path.join(folder, "waits");
     mkdirSync(folder, { recursive: true });
-    const script = `#!/bin/sh\n[ ! -e ${this.hangs} ] || sleep 1000\nexec ${findProgram("criu")} "$@"\n`;
+    const loop = `while [ -e ${this.waits} ]; do sleep 0.1; done`;
+    const script = `#!/bin/sh\n[ ! -e ${this.hangs} ] || sleep 1000\n${loop}\nexec ${findProgram("criu")} "$@"\n`;
     writeFileSync(path.join(folder, "criu"), script);
     chmodSync(path.join(folder, "criu"), 0o755);
   }

@@ -79,6 +79,8 @@ export interface Container {
 export interface ContainerRestore {
   /** Name of its kept parts; gone once the container was started, which is when its processes are restored. */
   parts?: string;
+  /** Set before its processes are restored: a daemon that finds it beside `parts` does not know how far that came. */
+  begun?: true;
   checkpointedAtNs: string;
 }
 

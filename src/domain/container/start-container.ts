@@ -56,6 +56,7 @@ async function startProcesses(drivers: ContainerDrivers, container: Container): 
     await drivers.runtimes.get(container.runtimeHandler).start(container.id);
     return {};
   }
+  await drivers.store.update(container.id, (current) => ({ ...current, restore: { ...restore, begun: true } }));
   const { container: process, monitor } = await restoreContainer(drivers, container, restore.parts);
   return { process, monitor, restore: { checkpointedAtNs: restore.checkpointedAtNs } };
 }

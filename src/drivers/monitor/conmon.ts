@@ -6,9 +6,11 @@ import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { pipe } from "#kernel/pipe.ts";
 import { identify } from "#kernel/process-identity.ts";
+import { killTree } from "#kernel/process-tree.ts";
 import { run, spawn } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
+import { findMonitors } from "./find-monitors.ts";
 import { readSyncPipe } from "./sync-pipe.ts";
 import type { ExitRecord, Monitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
 
@@ -31,6 +33,14 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
       const program = options.program(request.runtime.handler);
       const argv = conmonArguments(program, options, await helpTexts.of(program), request);
       return startConmon(argv, program, request);
+    },
+
+    async find(id, bundle) {
+      return findMonitors(id, bundle)[0];
+    },
+
+    async halt(id, bundle) {
+      for (const { pid } of findMonitors(id, bundle)) killTree(pid);
     },
 
     async reopenLog(_id, bundle, logPath) {

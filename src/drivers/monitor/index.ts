@@ -54,6 +54,10 @@ export interface Monitor {
    * @throws DomainError internal|invalid-argument with the runtime's last words
    */
   create(request: MonitoredCreate): Promise<Monitored>;
+  /** The monitor of a container, whoever has started it; undefined when none runs. Looks at all processes. */
+  find(id: string, bundle: string): Promise<MonitorProcess | undefined>;
+  /** Kills a monitor that is at work on `create` or `restore`, with all that it has started. Nothing happens when none runs. */
+  halt(id: string, bundle: string): Promise<void>;
   /** Makes the monitor reopen the log after a rotation; resolves when the new file is there. */
   reopenLog(id: string, bundle: string, logPath: string): Promise<void>;
   resizeTerminal(bundle: string, size: { width: number; height: number }): Promise<void>;

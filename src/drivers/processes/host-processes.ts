@@ -1,7 +1,7 @@
 import os from "node:os";
 import { DomainError } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
-import { isAlive, signalProcess } from "#kernel/process-identity.ts";
+import { identify, isAlive, signalProcess } from "#kernel/process-identity.ts";
 import { exitCodeOf, onOrphanExit } from "#kernel/spawn.ts";
 import type { Processes } from "./index.ts";
 
@@ -18,6 +18,7 @@ export function hostProcesses(thread: KernelThread): Processes {
   });
 
   return {
+    identify,
     isAlive,
     signal(process, signal) {
       return signalProcess(process, signalNumber(signal));

@@ -12,6 +12,8 @@ export interface ProcessWatch {
 
 /** Processes that others have started. */
 export interface Processes {
+  /** Undefined when there is no such process. */
+  identify(pid: number): ProcessRef | undefined;
   isAlive(process: ProcessRef): boolean;
   /** False when the process is gone. `signal` is a name (`SIGTERM`, `SIGRTMIN+3`). @throws DomainError invalid-argument for no signal */
   signal(process: ProcessRef, signal: string): boolean;
