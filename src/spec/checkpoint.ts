@@ -9,7 +9,7 @@ export const checkpointPart = {
   images: "checkpoint",
   /** A tar of what the container has written. */
   rootfsDiff: "rootfs-diff.tar",
-  /** JSON list of paths of the image that the container has deleted. */
+  /** JSON list of absolute paths of the image that the container has deleted. */
   deletedFiles: "deleted.files",
   bindMounts: "bind.mounts",
   /** The container's log, under the annotation that names its place. */

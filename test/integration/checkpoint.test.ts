@@ -110,7 +110,7 @@ describe("checkpoints", { skip: cannotRunPods() || cannotCheckpoint() }, () => {
     const spec = JSON.parse(found.get("spec.dump") ?? "") as { annotations: Record<string, string> };
     assert.equal(spec.annotations["io.container.manager"], "cri-o");
     assert.equal(spec.annotations["io.kubernetes.pod.name"], "archive");
-    assert.deepEqual(JSON.parse(found.get("deleted.files") ?? ""), ["etc/group"]);
+    assert.deepEqual(JSON.parse(found.get("deleted.files") ?? ""), ["/etc/group"]);
     assert.match(found.get("bind.mounts") ?? "", /resolv\.conf/);
     assert.match(found.get("io.kubernetes.cri-o.LogPath") ?? "", /stdout F line 1\n/);
     assert.deepEqual(readdirSync(path.dirname(archive)), ["c.tar"]);

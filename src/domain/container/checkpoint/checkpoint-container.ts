@@ -107,7 +107,9 @@ async function dumpFiles(
   const ignored = mountPlaces(spec);
   const { mountPath, changed, deleted } = await drivers.storage.rootfsChanges(container.id, { ignored, listFile });
   if (changed > 0) await dumps.packChanges(container.id, mountPath, signal);
-  if (deleted.length > 0)
-    await dumps.write(container.id, { [checkpointPart.deletedFiles]: JSON.stringify(deleted, undefined, 2) });
+  if (deleted.length > 0) {
+    const absolute = deleted.map((one) => `/${one}`);
+    await dumps.write(container.id, { [checkpointPart.deletedFiles]: JSON.stringify(absolute, undefined, 2) });
+  }
   if (container.logPath !== "") await dumps.copyLog(container.id, container.logPath);
 }
