@@ -7,6 +7,10 @@ out=/host/out
 what=$1
 shift
 export PATH=$berth/node_modules/.bin:/host/bin:/usr/lib/cni:$PATH
+# Unpacked and no more: what is wanted of them are programs and data, and a guest's life is short.
+for package in /host/debs/*.deb; do
+  [ ! -e "$package" ] || dpkg-deb -x "$package" /
+done
 # A process with an io_uring that forks corrupts a user-mode kernel's memory.
 sysctl -qw kernel.io_uring_disabled=2 || true
 # critest asks for sudo, and the guest has none.
@@ -15,21 +19,24 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1 || true
 modprobe -a bridge br_netfilter veth 2>/dev/null || true
 sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null || true
 
+# The shared folder has no labels, and the policy decides by the program's label what the daemon may do.
+label_for_selinux() {
+  cp -a "$berth" /opt/berth
+  berth=/opt/berth
+  semodule -i "$@"
+  # Rules that forbid without a word would hide what is missing.
+  [ -z "${AUDIT_ALL:-}" ] || semodule -DB
+  restorecon -RF /opt/berth /usr/lib/cni
+  # Otherwise containers have no capabilities, and most images need some to start.
+  setsebool container_use_host_all_caps on
+}
+
 # A node as an administrator would set it up, with the unit of packaging/ and the guest's own choices in a drop-in.
 install_service() {
   mkdir -p /etc/crio /etc/cni/net.d /etc/systemd/system/berth.service.d /etc/containers
   cp "$berth/packaging/berth.service" /etc/systemd/system/
-  program=$berth/bin/berth
-  if [ "$LSM" = selinux ]; then
-    # The shared folder has no labels, and the policy decides by the program's label what the daemon may do.
-    cp -a "$berth" /opt/berth
-    program=/opt/berth/bin/berth
-    restorecon -RF /opt/berth
-    chcon -t crio_exec_t "$program"
-    chcon -R -t lib_t /opt/berth/node_modules/@koromix
-    chcon -R -t container_plugin_t /usr/lib/cni
-  fi
-  printf '[Service]\nExecStart=\nExecStart=%s serve\n' "$program" >/etc/systemd/system/berth.service.d/guest.conf
+  [ "$LSM" != selinux ] || label_for_selinux "$berth/packaging/selinux/berth.cil"
+  printf '[Service]\nExecStart=\nExecStart=%s serve\n' "$berth/bin/berth" >/etc/systemd/system/berth.service.d/guest.conf
   cp "${REGISTRIES_CONF:-/dev/null}" /etc/containers/registries.conf
   masquerade=true
   { iptables -t nat -N BERTH-PROBE && iptables -t nat -X BERTH-PROBE; } 2>/dev/null || masquerade=false
@@ -64,6 +71,11 @@ finish() {
   cp -a "$KIT/log" "$out/" || true
 }
 
+finish_integration() {
+  [ -z "${ENFORCE:-}" ] || setenforce 0
+  keep_logs
+}
+
 case $what in
   critest)
     export KIT=/var/tmp/kit LABEL=guest REGISTRIES_CONF=/host/conformance/registries.conf
@@ -76,16 +88,28 @@ case $what in
     # Debian's own service, which wants passwords, has the port; and the first try gives up early for a slow machine.
     systemctl stop docker-registry 2>/dev/null || true
     bash /host/conformance/registry.sh start || bash /host/conformance/registry.sh start
-    [ -z "${ENFORCE:-}" ] || setenforce 1
+    if [ -n "${ENFORCE:-}" ]; then
+      # Where pods' logs are on a node: what critest puts into /tmp would be out of reach.
+      export TMPDIR=/var/log/pods
+      mkdir -p "$TMPDIR" && restorecon -RF "$TMPDIR"
+      setenforce 1
+    fi
     systemctl start berth
     bash /host/conformance/critest.sh /var/run/crio/crio.sock "$@"
     ;;
   integration)
+    if [ -n "${ENFORCE:-}" ]; then
+      label_for_selinux "$berth/packaging/selinux/berth.cil" "$berth/test/support/berth-tests.cil"
+      export TMPDIR=/var/lib/berth-tests
+      mkdir "$TMPDIR" && restorecon -F "$TMPDIR"
+      setenforce 1
+    fi
+    trap finish_integration EXIT
     cd "$berth"
     export BERTH_TEST_CGROUP_MANAGER=$CGROUP_MANAGER BERTH_TEST_RUNTIME=$RUNTIME
     [ $# -gt 0 ] || set -- 'test/integration/**/*.test.ts'
     # Everything is several times slower than on a real machine.
-    exec node --test --test-concurrency=1 --test-timeout=600000 --test-reporter=spec "$@"
+    node --test --test-concurrency=1 --test-timeout=600000 --test-reporter=spec "$@"
     ;;
   sh)
     trap keep_logs EXIT

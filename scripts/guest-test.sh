@@ -7,10 +7,12 @@
 #
 # The guest sees a copy of the project; what it leaves in /host/out is in $OUT afterwards. Environment:
 #   CGROUP_MANAGER=systemd|cgroupfs   RUNTIME=runc|crun   LSM=apparmor|selinux|none   (the first is the default)
-#   ENFORCE=1          makes SELinux enforce during critest
+#   ENFORCE=1          makes SELinux enforce during the tests
+#   AUDIT_ALL=1        puts all that SELinux denies into kernel.log, also what the policy denies without a word
 #   GUEST_TOOLS        folder of guest.sh; its own variables (UML, UMLARGS, MEM, LIMIT, GUEST, GUEST_DIR) are passed on
 #   CONFORMANCE_TOOLS  folder of critest.sh and the registry's images; KIT is where those are kept
 #   OUT                folder for logs and results
+# Debian packages in $GUEST_DIR/debs are installed in the guest first: conntrack and its libraries, tzdata.
 set -euo pipefail
 
 # A function, so that the script may be changed while it runs.
@@ -31,7 +33,7 @@ main() {
   case $what in
     critest | integration | sh) shift ;;
     *)
-      sed -n '2,15p' "$0"
+      sed -n '2,/^set/{/^#/p}' "$0"
       exit 2
       ;;
   esac
@@ -51,6 +53,7 @@ main() {
   done
   # -H: in a clone made for the run it may be a symbolic link.
   cp -alH "$home/node_modules" "$stage/berth/" 2>/dev/null || cp -aH "$home/node_modules" "$stage/berth/"
+  cp -a "$GUEST_DIR/debs" "$stage/" 2>/dev/null || true
   if [ "$what" = critest ]; then
     cp -a "$conformance" "$stage/conformance"
     cp "$(command -v critest)" "$(command -v crictl)" "$stage/bin/"
@@ -61,8 +64,8 @@ main() {
   fi
 
   {
-    printf 'export CGROUP_MANAGER=%q RUNTIME=%q LSM=%q ENFORCE=%q\n' \
-      "${CGROUP_MANAGER:-systemd}" "${RUNTIME:-runc}" "${LSM:-apparmor}" "${ENFORCE:-}"
+    printf 'export CGROUP_MANAGER=%q RUNTIME=%q LSM=%q ENFORCE=%q AUDIT_ALL=%q\n' \
+      "${CGROUP_MANAGER:-systemd}" "${RUNTIME:-runc}" "${LSM:-apparmor}" "${ENFORCE:-}" "${AUDIT_ALL:-}"
     printf 'exec bash /host/berth/scripts/guest-inside.sh %q' "$what"
     [ $# -eq 0 ] || printf ' %q' "$@"
     printf '\n'

@@ -10,7 +10,8 @@ export function killTree(pid: number): void {
   for (let fresh = [pid]; fresh.length > 0; fresh = descendants(pid).filter((one) => !stopped.has(one))) {
     for (const one of fresh) {
       stopped.add(one);
-      send(one, "SIGSTOP");
+      // A security policy may let us kill a process but not stop it; then one that forks at this moment may escape.
+      send(one, "SIGSTOP", "EACCES", "EPERM");
     }
   }
   for (const one of stopped) send(one, "SIGKILL");
@@ -33,10 +34,10 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+function send(pid: number, signal: NodeJS.Signals, ...tolerated: string[]): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!hasErrno(error, "ESRCH")) throw error;
+    if (!hasErrno(error, "ESRCH", ...tolerated)) throw error;
   }
 }

@@ -48,7 +48,7 @@ describe("the facts of a host", () => {
   it("tell seccomp, AppArmor and SELinux with the labels of its policy", async () => {
     await put("/proc/sys/kernel/seccomp/actions_avail", "kill\n");
     await put("/sys/module/apparmor/parameters/enabled", "Y\n");
-    await put("/sys/fs/selinux/enforce", "1");
+    await put("/proc/self/mounts", "selinuxfs /sys/fs/selinux selinuxfs rw,nosuid,noexec,relatime 0 0\n");
     await put("/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=mls\n");
     await put("/etc/selinux/mls/contexts/lxc_contexts", 'process = "u:r:mls_t:s0"\n');
     const facts = await collectHostFacts({ selinux: "auto", root });

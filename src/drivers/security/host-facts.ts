@@ -90,7 +90,9 @@ async function countsSwap(files: HostFiles, own: string): Promise<boolean> {
 }
 
 async function selinuxFacts(files: HostFiles, mode: SelinuxMode): Promise<SelinuxFacts> {
-  const enabled = mode !== "false" && (await files.exists("/sys/fs/selinux/enforce"));
+  // The table of mounts, since a policy that enforces may keep the daemon from looking into selinuxfs.
+  const hasSelinux = / \/sys\/fs\/selinux selinuxfs /.test(await files.text("/proc/self/mounts"));
+  const enabled = mode !== "false" && hasSelinux;
   const type = /^\s*SELINUXTYPE\s*=\s*(\S+)/m.exec(await files.text("/etc/selinux/config"))?.[1] ?? "targeted";
   const contexts = enabled
     ? parseContexts(await files.text(path.join("/etc/selinux", type, "contexts/lxc_contexts")))
