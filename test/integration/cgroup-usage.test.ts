@@ -20,7 +20,7 @@ interface Group extends AsyncDisposable {
   pid: number;
 }
 
-const controllers = ["", "memory", "cpu", "cpuacct", "blkio", "pids"];
+const controllers = ["", "memory", "cpu", "cpuacct", "blkio", "pids", "unified"];
 
 /** A group of its own with one busy process in it; both are gone afterwards. */
 async function busyGroup(hierarchy: Hierarchy): Promise<Group> {
@@ -69,6 +69,9 @@ describe("usage of a real group", { skip }, () => {
       assert.ok(later.memory !== undefined && later.memory.workingSetBytes <= later.memory.usageBytes);
       assert.equal(later.memory.limitBytes, undefined);
       assert.equal(later.pids?.tasks, 1);
+      const { version, mountPoints } = findHierarchy();
+      if (existsSync("/proc/pressure/cpu") && (version === 2 || mountPoints.has("unified")))
+        assert.equal(typeof later.pressure?.cpu?.some.totalUs, "number");
       assert.equal(later.memoryDetail?.oomKills, 0);
 
       const processes = await procNodeStats().processUsage([group.pid]);

@@ -31,6 +31,40 @@ describe("usage of groups", () => {
     for (const [place, files] of Object.entries(recordedV1)) await put(path.join("v1", place, group), files);
   }
 
+  describe("on a machine with both versions", () => {
+    const hybrid = (): Hierarchy => {
+      const mountPoints = new Map([...v1().mountPoints, ["unified", path.join(root, "unified")] as const]);
+      mountPoints.delete("hugetlb");
+      return { version: 1, mountPoints };
+    };
+    const { "hugetlb.2MB.current": huge = "4194304\n", "cpu.pressure": cpu = "" } = recordedV2;
+    const read = (group: string) => cgroupUsageReader(hybrid(), hugePageSizes).readUsage(group);
+
+    it("have pressure and huge pages from the unified hierarchy, which version 1 does not count", async () => {
+      await putV1("hybrid/a");
+      await put("unified/hybrid/a", {
+        "cgroup.events": "populated 1\nfrozen 0\n",
+        "hugetlb.2MB.current": huge,
+        "cpu.pressure": cpu,
+      });
+      const usage = await read("/hybrid/a");
+      assert.equal(usage?.pressure?.cpu?.some.totalUs, 16_000_000);
+      assert.deepEqual(
+        usage?.hugetlb?.map(({ pageSize, usageBytes }) => [pageSize, usageBytes]),
+        [["2MB", Number(huge)]],
+      );
+      assert.equal(usage?.cpu?.usageNs, 12_345_678_901_234_567n);
+    });
+
+    it("have neither where the runtime has put no process there", async () => {
+      await putV1("hybrid/b");
+      await put("unified/hybrid/b", { "cgroup.events": "populated 0\nfrozen 0\n", "cpu.pressure": cpu });
+      await putV1("hybrid/c");
+      for (const group of ["/hybrid/b", "/hybrid/c"])
+        assert.deepEqual([(await read(group))?.pressure, (await read(group))?.hugetlb], [undefined, undefined]);
+    });
+  });
+
   it("are read from the unified hierarchy", async () => {
     await put("v2/kubepods/pod1/crio-a", recordedV2);
     const usage = await cgroupUsageReader(v2(), hugePageSizes).readUsage("/kubepods/pod1/crio-a");

@@ -15,7 +15,7 @@ import type {
   CgroupUsageReader,
 } from "./usage.ts";
 import { allUsageParts } from "./usage.ts";
-import { readFileOf } from "./usage-files.ts";
+import { numberField, readFileOf } from "./usage-files.ts";
 import { usageFilesV1 } from "./usage-v1.ts";
 import { usageFilesV2 } from "./usage-v2.ts";
 
@@ -38,7 +38,11 @@ export function cgroupUsageReader(
   const hugePageSizes = once(options.hugePageSizes ?? readHugePageSizes);
 
   async function filesOf(group: string): Promise<UsageFiles> {
-    if (hierarchy.version === 1) return usageFilesV1((controller) => groupDirectory(hierarchy, controller, group));
+    if (hierarchy.version === 1) {
+      const directoryOf = (controller: string): string | undefined => groupDirectory(hierarchy, controller, group);
+      const unified = once(() => usedUnified(directoryOf("unified")));
+      return usageFilesV1(directoryOf, unified);
+    }
     return usageFilesV2(await innermost(groupDirectory(hierarchy, "", group) ?? group));
   }
 
@@ -78,6 +82,12 @@ const nothing = { memory: undefined, swap: undefined };
 /** Parents are paths or slices, containers' groups paths or scopes. */
 function groupOf(cgroupPath: string): string {
   return cgroupPath.endsWith(".slice") ? slicePath(cgroupPath) : groupPath(cgroupPath);
+}
+
+/** Not every runtime puts processes into a unified hierarchy beside the controllers: a group without any counts nothing. */
+async function usedUnified(directory: string | undefined): Promise<UsageFiles | undefined> {
+  const events = await readFileOf(directory, "cgroup.events");
+  return directory !== undefined && numberField(events, "populated") === 1 ? usageFilesV2(directory) : undefined;
 }
 
 /** crun puts the container into a group `container` of its own below the one it was told, so that systemd leaves it alone. */

@@ -13,8 +13,14 @@ import type { UsageFiles } from "./usage-reader.ts";
 /** cpuacct.stat counts in USER_HZ, which the kernel's interface fixes at 100 a second. */
 const tickNs = 10_000_000n;
 
-/** Parts of a group of version 1; `directoryOf` gives its directory in a controller's hierarchy. */
-export function usageFilesV1(directoryOf: (controller: string) => string | undefined): UsageFiles {
+/**
+ * Parts of a group of version 1; `directoryOf` gives its directory in a controller's hierarchy. What version 1 does not count may be
+ * counted in a unified hierarchy that is mounted beside it: `unified`.
+ */
+export function usageFilesV1(
+  directoryOf: (controller: string) => string | undefined,
+  unified: () => Promise<Pick<UsageFiles, "pressure" | "hugetlb"> | undefined>,
+): UsageFiles {
   const read = (controller: string, name: string): Promise<string | undefined> =>
     readFileOf(directoryOf(controller), name);
   const readAll = (controller: string, names: readonly string[]): Promise<(string | undefined)[]> =>
@@ -39,7 +45,7 @@ export function usageFilesV1(directoryOf: (controller: string) => string | undef
       return memoryDetailOf(max, failures, oom);
     },
     // Version 1 keeps none.
-    pressure: () => Promise.resolve(undefined),
+    pressure: async () => (await unified())?.pressure(),
     async io() {
       const [bytes, operations] = await readAll("blkio", [
         "blkio.throttle.io_service_bytes_recursive",
@@ -56,7 +62,8 @@ export function usageFilesV1(directoryOf: (controller: string) => string | undef
       const files = ["usage_in_bytes", "max_usage_in_bytes"].map((name) => `hugetlb.${pageSize}.${name}`);
       const [usage, max] = await readAll("hugetlb", files);
       const usageBytes = wholeNumber(usage);
-      return usageBytes === undefined ? undefined : { pageSize, usageBytes, maxUsageBytes: wholeNumber(max) };
+      if (usageBytes === undefined) return (await unified())?.hugetlb(pageSize);
+      return { pageSize, usageBytes, maxUsageBytes: wholeNumber(max) };
     },
   };
 }
