@@ -4,10 +4,13 @@ import { connect } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
 import { takeExclusively } from "./daemon/exclusive.ts";
+import { MemoryRelease } from "./daemon/memory/memory-release.ts";
+import { processMemory } from "./daemon/memory/process-memory.ts";
 import { openDomain } from "./daemon/open-domain.ts";
 import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
+import { startFromCache } from "./daemon/start-from-cache.ts";
 import { createHttpApi } from "#http-api/server.ts";
 import { adoptOrphans } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -32,6 +35,7 @@ export interface DaemonInput {
  * answers and lists are true; cleaning up after ended pods goes on behind it.
  */
 export async function startDaemon({ config, logger }: DaemonInput): Promise<Daemon> {
+  await startFromCache(logger);
   let current = config;
   adoptOrphans();
   await using undo = new AsyncDisposableStack();
@@ -72,6 +76,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   const manager = serviceManager(process.env, () => answersItself(paths.socket), logger);
   undo.defer(() => manager.stopping());
   manager.ready();
+  undo.use(new MemoryRelease(processMemory(drivers.thread), logger));
   const owned = undo.move();
   return {
     shutdown: () => owned.disposeAsync(),

@@ -5,11 +5,14 @@ import { messageOf } from "#errors/domain-error.ts";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { waitReadable } from "#kernel/epoll.ts";
 import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
+import { collectGarbage } from "#lib/collect-garbage.ts";
 import { makeNamespaces, readInNetworkNamespace, tcpSocketInNetworkNamespace } from "#kernel/namespace-calls.ts";
 
 const { epoll, wake } = workerData as { epoll: number; wake: number };
 
-function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): KernelThreadReply {
+type Call = Exclude<KernelThreadRequest, { kind: "stop" | "collect-garbage" }>;
+
+function perform(request: Call): KernelThreadReply {
   try {
     return { kind: "done", id: request.id, value: valueOf(request) };
   } catch (error) {
@@ -22,7 +25,7 @@ function perform(request: Exclude<KernelThreadRequest, { kind: "stop" }>): Kerne
   }
 }
 
-function valueOf(request: Exclude<KernelThreadRequest, { kind: "stop" }>): string | number | undefined {
+function valueOf(request: Call): string | number | undefined {
   switch (request.kind) {
     case "make-namespaces":
       makeNamespaces(request.request);
@@ -42,7 +45,8 @@ function drain(): boolean {
     if (received === undefined) return true;
     const request: KernelThreadRequest = received.message;
     if (request.kind === "stop") return false;
-    port.postMessage(perform(request));
+    if (request.kind === "collect-garbage") collectGarbage();
+    else port.postMessage(perform(request));
   }
 }
 

@@ -9,6 +9,7 @@ export type KernelThreadRequest =
   | { kind: "make-namespaces"; id: number; request: NamespacesRequest }
   | { kind: "read-in-netns"; id: number; path: string; file: string }
   | { kind: "tcp-socket-in-netns"; id: number; path: string; family: IpFamily }
+  | { kind: "collect-garbage" }
   | { kind: "stop" };
 
 export type KernelThreadReply =
@@ -22,6 +23,18 @@ export interface ExitWatch {
   readonly exited: Promise<void>;
   /** Gives up waiting; `exited` then stays pending. */
   close(): void;
+}
+
+const workerFile = new URL("./kernel-thread-worker.ts", import.meta.url);
+
+/** Puts the code of the kernel thread into the cache of compiled code: it ends at once, since it is given nothing to work on. */
+export async function compileKernelThread(): Promise<void> {
+  const worker = new Worker(workerFile, { env: workerEnvironment() });
+  await new Promise<void>((resolve) => {
+    // Its failure is expected.
+    worker.on("error", () => {});
+    worker.once("exit", () => resolve());
+  });
 }
 
 /**
@@ -40,7 +53,7 @@ export class KernelThread {
 
   constructor() {
     addReadable(this.#epoll, this.#wake);
-    this.#worker = new Worker(new URL("./kernel-thread-worker.ts", import.meta.url), {
+    this.#worker = new Worker(workerFile, {
       name: "kernel",
       workerData: { epoll: this.#epoll, wake: this.#wake },
       env: workerEnvironment(),
@@ -90,6 +103,11 @@ export class KernelThread {
   /** See `tcpSocket`: a socket of that network namespace, which the caller closes; the error has the errno name as `code`. */
   async tcpSocketInNetworkNamespace(path: string, family: IpFamily): Promise<number> {
     return Number(await this.#call((id) => ({ kind: "tcp-socket-in-netns", id, path, family })));
+  }
+
+  /** Makes the thread give back what its start has left of JavaScript heap. It does nothing else for some 20 ms then. */
+  collectGarbage(): void {
+    this.#send({ kind: "collect-garbage" });
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { silentLogger } from "#observability/logger.ts";
+import { MemoryRelease, type MemorySteps } from "./memory-release.ts";
+
+const mebibyte = 2 ** 20;
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A process whose memory grows and shrinks by hand. */
+function fakeProcess(test: TestContext) {
+  test.mock.timers.enable({ apis: ["setInterval"] });
+  const state = {
+    busyMs: 1000,
+    residentMiB: 100,
+    heapMiB: 30,
+    processorMs: 0,
+    failure: undefined as Error | undefined,
+  };
+  const done: string[] = [];
+  const steps: MemorySteps = {
+    busyMs: () => state.busyMs,
+    residentBytes: () => state.residentMiB * mebibyte,
+    heapBytes: () => state.heapMiB * mebibyte,
+    collectGarbage() {
+      done.push("collect");
+      state.heapMiB = 20;
+      state.processorMs += 100;
+      state.busyMs += 100;
+    },
+    async dropPages() {
+      await Promise.resolve();
+      if (state.failure !== undefined) throw state.failure;
+      done.push("drop");
+      state.residentMiB = 50;
+      state.processorMs += 20;
+    },
+    processorMs: () => state.processorMs,
+  };
+  /** Half seconds, each with so much work. */
+  const pass = async (halfSeconds: number, busyMsEach = 0): Promise<void> => {
+    for (let passed = 0; passed < halfSeconds; passed += 1) {
+      state.busyMs += busyMsEach;
+      test.mock.timers.tick(500);
+      await settle();
+    }
+  };
+  const start = (): MemoryRelease => {
+    const release = new MemoryRelease(steps, silentLogger);
+    test.after(() => release[Symbol.dispose]());
+    return release;
+  };
+  return { state, done, start, pass };
+}
+
+describe("a release of memory", () => {
+  it("comes at the first quiet second, and then no more", async (test) => {
+    const { done, start, pass } = fakeProcess(test);
+    start();
+    await pass(1, 100);
+    await pass(1);
+    assert.deepEqual(done, []);
+    await pass(1);
+    assert.deepEqual(done, ["collect", "drop"]);
+    await pass(1000);
+    assert.deepEqual(done, ["collect", "drop"]);
+  });
+
+  it("does not come while there is work", async (test) => {
+    const { done, start, pass } = fakeProcess(test);
+    start();
+    await pass(1000, 26);
+    assert.deepEqual(done, []);
+  });
+
+  it("comes again after work that made the process grow, with garbage collection when the heap has grown", async (test) => {
+    const { state, done, start, pass } = fakeProcess(test);
+    start();
+    await pass(2);
+    done.length = 0;
+    await pass(5, 500);
+    state.residentMiB = 61;
+    await pass(10);
+    assert.deepEqual(done, []);
+    state.residentMiB = 63;
+    await pass(1);
+    assert.deepEqual(done, ["drop"]);
+    await pass(10, 500);
+    state.residentMiB = 70;
+    state.heapMiB = 28;
+    await pass(2);
+    assert.deepEqual(done, ["drop", "collect", "drop"]);
+  });
+
+  it("costs little beside the work", async (test) => {
+    const { state, done, start, pass } = fakeProcess(test);
+    start();
+    state.busyMs = 0;
+    for (let round = 0; round < 100; round += 1) {
+      state.residentMiB = 100;
+      state.heapMiB = 30;
+      await pass(2, 20);
+    }
+    // Of 4000 ms of work three hundredths are 120, one twentieth is 200; the last of each passes that.
+    assert.equal(done.filter((step) => step === "collect").length, 2);
+    assert.equal(done.filter((step) => step === "drop").length, 11);
+  });
+
+  it("is not tried again where it cannot be done", async (test) => {
+    const { state, done, start, pass } = fakeProcess(test);
+    state.failure = new Error("no");
+    start();
+    await pass(2);
+    state.failure = undefined;
+    state.busyMs += 10_000;
+    await pass(10);
+    assert.deepEqual(done, ["collect"]);
+  });
+
+  it("ends with its owner", async (test) => {
+    const { done, start, pass } = fakeProcess(test);
+    start()[Symbol.dispose]();
+    await pass(10);
+    assert.deepEqual(done, []);
+  });
+});
