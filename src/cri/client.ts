@@ -1,19 +1,21 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   create,
   fromBinary,
   toBinary,
   type DescMessage,
+  type DescMethod,
   type DescMethodServerStreaming,
   type DescMethodUnary,
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { Client, Metadata, credentials, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
 import { RuntimeService } from "./gen/runtime/v1/api_pb.ts";
+import { GrpcCallError, GrpcChannel } from "./grpc/grpc-channel.ts";
+import { statusCodes, type CodeName, type GrpcFailure } from "./grpc/status-codes.ts";
 import { methodPath } from "./method-path.ts";
 
-/** Name of a gRPC status code, as the gRPC specification spells it. */
-export type CodeName = keyof typeof status;
+export type { CodeName } from "./grpc/status-codes.ts";
 
 /** A call that the server, or the connection to it, answered with an error. */
 export class CriCallError extends Error {
@@ -25,12 +27,11 @@ export class CriCallError extends Error {
   /** The RPC's name, e.g. `RunPodSandbox`. */
   readonly rpc: string;
 
-  constructor(rpc: string, error: ServiceError) {
-    const codeName = (status[error.code] ?? "UNKNOWN") as CodeName;
-    super(`${rpc}: ${codeName}: ${error.details}`, { cause: error });
-    this.code = error.code;
+  constructor(rpc: string, { codeName, details }: GrpcFailure, cause?: unknown) {
+    super(`${rpc}: ${codeName}: ${details}`, cause === undefined ? undefined : { cause });
+    this.code = statusCodes[codeName];
     this.codeName = codeName;
-    this.details = error.details;
+    this.details = details;
     this.rpc = rpc;
   }
 }
@@ -69,106 +70,75 @@ export interface ConnectSettings {
 /** Messages of the CRI are bounded by the server at 80 MiB; a client that took less could not list what it serves. */
 const maxMessageBytes = 80 * 1024 * 1024;
 
+/** Between two attempts to reach a server that is not there yet. */
+const retryMs = 50;
+
 /** A client for CRI v1 on a unix socket. Connects lazily, with the first call, and again when the connection is lost. */
 export function connect(socketPath: string, settings: ConnectSettings = {}): CriClient {
-  const channel = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
-    // Without this grpc-js sends the socket's path, percent-encoded, which HTTP/2 servers refuse as an authority.
-    "grpc.default_authority": "localhost",
-    "grpc.max_receive_message_length": maxMessageBytes,
-    "grpc.max_send_message_length": maxMessageBytes,
-    // A client made after a failed attempt must not inherit that one's back-off.
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1000,
-  });
-  const optionsFor = (call: CallSettings): CallOptions => {
+  const channel = new GrpcChannel(socketPath, maxMessageBytes);
+  const stream = <I extends DescMessage, O extends DescMessage>(
+    method: DescMethod & { input: I; output: O },
+    request: MessageInitShape<I>,
+    call: CallSettings = {},
+  ): AsyncGenerator<MessageShape<O>> => {
     const timeoutMs = call.timeoutMs ?? settings.defaultTimeoutMs ?? 0;
-    return timeoutMs > 0 ? { deadline: Date.now() + timeoutMs } : {};
+    return messages(channel, method, request, timeoutMs, call.signal);
   };
+  const call: CriClient["call"] = (method, request, callSettings) =>
+    only(method, stream(method, request, callSettings));
   return {
     socketPath,
-    call: (method, request, call = {}) => unary(channel, method, request, optionsFor(call), call.signal),
-    stream: (method, request, call = {}) => serverStream(channel, method, request, optionsFor(call), call.signal),
-    ready: async (timeoutMs) => {
-      const settings = { deadline: Date.now() + timeoutMs };
-      await unary(
-        channel,
-        RuntimeService.method.version,
-        {},
-        settings,
-        undefined,
-        new Metadata({ waitForReady: true }),
-      );
-    },
+    call,
+    stream,
+    ready: (timeoutMs) =>
+      answersWithin(timeoutMs, (left) => call(RuntimeService.method.version, {}, { timeoutMs: left })),
     close: () => channel.close(),
     [Symbol.dispose]: () => channel.close(),
   };
 }
 
-function unary<I extends DescMessage, O extends DescMessage>(
-  channel: Client,
-  method: DescMethodUnary<I, O>,
+async function* messages<I extends DescMessage, O extends DescMessage>(
+  channel: GrpcChannel,
+  method: DescMethod & { input: I; output: O },
   request: MessageInitShape<I>,
-  options: CallOptions,
-  signal: AbortSignal | undefined,
-  metadata = new Metadata(),
-): Promise<MessageShape<O>> {
-  return new Promise((resolve, reject) => {
-    const call = channel.makeUnaryRequest(
-      methodPath(method),
-      serializer(method.input),
-      deserializer(method.output),
-      create(method.input, request),
-      metadata,
-      options,
-      (error, response) => {
-        signal?.removeEventListener("abort", hangUp);
-        if (error !== null) reject(new CriCallError(method.name, error));
-        else if (response !== undefined) resolve(response);
-      },
-    );
-    const hangUp = (): void => call.cancel();
-    if (signal?.aborted === true) hangUp();
-    else signal?.addEventListener("abort", hangUp, { once: true });
-  });
-}
-
-async function* serverStream<I extends DescMessage, O extends DescMessage>(
-  channel: Client,
-  method: DescMethodServerStreaming<I, O>,
-  request: MessageInitShape<I>,
-  options: CallOptions,
+  timeoutMs: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<MessageShape<O>> {
-  const call = channel.makeServerStreamRequest(
-    methodPath(method),
-    serializer(method.input),
-    deserializer(method.output),
-    create(method.input, request),
-    new Metadata(),
-    options,
-  );
-  const hangUp = (): void => call.cancel();
-  if (signal?.aborted === true) hangUp();
-  else signal?.addEventListener("abort", hangUp, { once: true });
+  const answers = channel.call({
+    path: methodPath(method),
+    request: toBinary(method.input, create(method.input, request)),
+    timeoutMs: timeoutMs > 0 ? timeoutMs : undefined,
+    signal,
+  });
   try {
-    for await (const message of call) yield message as MessageShape<O>;
+    for await (const bytes of answers) yield fromBinary(method.output, bytes);
   } catch (error) {
-    throw isServiceError(error) ? new CriCallError(method.name, error) : error;
-  } finally {
-    signal?.removeEventListener("abort", hangUp);
-    hangUp();
+    throw error instanceof GrpcCallError ? new CriCallError(method.name, error.failure, error) : error;
   }
 }
 
-function serializer<D extends DescMessage>(schema: D): (message: MessageShape<D>) => Buffer {
-  return (message) => Buffer.from(toBinary(schema, message));
+/** The one message of a unary call, whose status has to be OK too. */
+async function only<T>(method: DescMethod, stream: AsyncGenerator<T>): Promise<T> {
+  const [message] = await Array.fromAsync(stream);
+  if (message !== undefined) return message;
+  throw new CriCallError(method.name, { codeName: "INTERNAL", details: "the server answered with no message" });
 }
 
-function deserializer<D extends DescMessage>(schema: D): (bytes: Buffer) => MessageShape<D> {
-  return (bytes) => fromBinary(schema, bytes);
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && "code" in error && "details" in error;
+/** Resolves when `ask`, which gets the time that is left, succeeds; only a server that cannot be reached is asked again. */
+async function answersWithin(timeoutMs: number, ask: (leftMs: number) => Promise<unknown>): Promise<void> {
+  const endMs = Date.now() + timeoutMs;
+  for (;;) {
+    const leftMs = endMs - Date.now();
+    try {
+      await ask(Math.max(1, leftMs));
+      return;
+    } catch (error) {
+      if (!(error instanceof CriCallError) || error.codeName !== "UNAVAILABLE") throw error;
+      if (leftMs <= retryMs) {
+        const details = `nobody answered within ${timeoutMs} ms: ${error.details}`;
+        throw new CriCallError(error.rpc, { codeName: "DEADLINE_EXCEEDED", details }, error);
+      }
+    }
+    await delay(retryMs);
+  }
 }
