@@ -46,7 +46,7 @@ export function streamOf(bytes: Uint8Array, pieceBytes = 65_536): ReadableStream
   let offset = 0;
   return new ReadableStream({
     pull(controller) {
-      if (offset < bytes.length) controller.enqueue(bytes.subarray(offset, offset + pieceBytes));
+      if (offset < bytes.length) controller.enqueue(Uint8Array.from(bytes.subarray(offset, offset + pieceBytes)));
       else controller.close();
       offset += pieceBytes;
     },

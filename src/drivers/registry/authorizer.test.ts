@@ -239,6 +239,6 @@ test("the connection that brought the challenge is used again", async () => {
   requireToken(server, () => "good");
   await using client = await testClient({ insecureRegistries: [server.registry] });
   await client.resolve(at(server, "app"), { signal: forever() });
-  // One attempt at TLS, one connection for the challenge, the manifest and the config, and one for the token.
-  assert.equal(server.connectionCount, 3);
+  // One attempt at TLS, one connection for the challenge, the manifest and the config, and at most one for the token.
+  assert.ok(server.connectionCount <= 3, `${server.connectionCount} connections`);
 });

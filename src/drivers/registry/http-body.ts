@@ -4,6 +4,8 @@ import { ConnectionFailure, abortError, connectionFailure } from "./failure.ts";
 
 /** Reading this much costs less than a new connection. */
 const drainLimitBytes = 64 * 1024;
+/** As much is read ahead: a connection that is stopped and started for each piece costs more than the bytes. */
+const readAheadBytes = 512 * 1024;
 
 interface BodySettings {
   /** Method and URL, for messages. */
@@ -16,13 +18,16 @@ interface BodySettings {
 export class HttpBody {
   readonly #message: IncomingMessage;
   readonly #settings: BodySettings;
+  readonly #pieces: Uint8Array[] = [];
+  #heldBytes = 0;
   #failure: Error | undefined;
   #wake: () => void = () => {};
 
   constructor(message: IncomingMessage, settings: BodySettings) {
     this.#message = message;
     this.#settings = settings;
-    for (const event of ["readable", "end", "close"]) message.on(event, () => this.#wake());
+    message.on("data", (piece: Uint8Array) => this.#hold(piece));
+    for (const event of ["end", "close"]) message.on(event, () => this.#wake());
     // Kept for the next read; without a listener a connection that breaks between reads would end the process.
     message.on("error", (error) => {
       this.#failure ??= error;
@@ -38,8 +43,8 @@ export class HttpBody {
     for (;;) {
       if (this.#settings.signal.aborted) throw abortError(this.#settings.signal, this.#settings.request);
       if (this.#failure !== undefined) throw connectionFailure(this.#settings.request, this.#failure);
-      const chunk: unknown = this.#message.read();
-      if (chunk instanceof Uint8Array) return chunk;
+      const piece = this.#next();
+      if (piece !== undefined) return piece;
       if (this.#message.readableEnded) return undefined;
       if (this.#message.destroyed)
         throw new ConnectionFailure(`${this.#settings.request}: the connection was closed early`, { transient: true });
@@ -77,6 +82,20 @@ export class HttpBody {
   /** Closes the connection without reading on. */
   discard(): void {
     this.#message.destroy();
+  }
+
+  #hold(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#heldBytes += piece.byteLength;
+    if (this.#heldBytes >= readAheadBytes) this.#message.pause();
+    this.#wake();
+  }
+
+  #next(): Uint8Array | undefined {
+    const piece = this.#pieces.shift();
+    this.#heldBytes -= piece?.byteLength ?? 0;
+    if (this.#heldBytes === 0 && this.#message.isPaused()) this.#message.resume();
+    return piece;
   }
 
   async #wait(): Promise<void> {

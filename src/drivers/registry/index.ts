@@ -46,7 +46,8 @@ export interface ResolvedImage {
 export interface BlobSource {
   /**
    * Opens the bytes of a blob from `offset` (0 unless resuming). The stream ends early with an error when the connection
-   * breaks; a server that ignores Range makes the driver skip to `offset` itself. Digest is NOT checked here.
+   * breaks; a server that ignores Range makes the driver skip to `offset` itself. Digest is NOT checked here. The
+   * reader may free what it has read.
    * @throws DomainError not-found, unauthenticated, registry-unavailable, unavailable
    */
   open(blob: Descriptor, offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;

@@ -76,7 +76,9 @@ export class BlobStore {
     await this.#flights.join(digest, options, (signal) =>
       this.#placed(digest, sizeBytes, async (file) => {
         const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, ...this.#retry });
-        await feed.run(this.#writers.start("write-blob", { digest, sizeBytes, file }, feed.taken));
+        await feed.run(
+          this.#writers.start("write-blob", { digest, sizeBytes, file, ...feed.memory }, { onTaken: feed.taken }),
+        );
       }),
     );
   }

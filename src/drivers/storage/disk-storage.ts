@@ -67,6 +67,7 @@ class DiskStorage implements Storage {
   readonly #logger: Logger;
   readonly #disk: SyncBatch;
   readonly #lock: number;
+  readonly #inflaters: WorkerPool;
   readonly #unpackers: WorkerPool;
   readonly #trees: TreeJobs;
   readonly #layerReferences = new ReferenceCounts<ChainId>(claimMs);
@@ -86,6 +87,7 @@ class DiskStorage implements Storage {
     this.#logger = logger;
     this.#disk = disk;
     this.#lock = parts.lock;
+    this.#inflaters = new WorkerPool({ name: "storage inflate", size: Math.ceil(workers / 2), idleMs: workerIdleMs });
     this.#unpackers = new WorkerPool({ name: "storage unpack", size: workers, idleMs: workerIdleMs });
     const trees = new TreeJobs(layout, logger, workerIdleMs);
     const retry = { retries, retryDelayMs };
@@ -95,6 +97,7 @@ class DiskStorage implements Storage {
       logger,
       limits: { ...defaultLimits, ...options.limits },
       retry,
+      inflaters: this.#inflaters,
       unpackers: this.#unpackers,
       trees,
       disk,
@@ -258,7 +261,7 @@ class DiskStorage implements Storage {
   }
 
   async stopWorkers(): Promise<void> {
-    await Promise.all([this.#unpackers.close(), this.#trees.close()]);
+    await Promise.all([this.#inflaters.close(), this.#unpackers.close(), this.#trees.close()]);
   }
 
   #retain(record: ImageRecord): void {

@@ -40,7 +40,10 @@ export interface UnpackProgress {
   readonly compressedBytes: number;
 }
 
-/** A stream of a layer's compressed bytes that the store may reopen from an offset when it breaks. */
+/**
+ * A stream of a layer's compressed bytes that the store may reopen from an offset when it breaks. What the stream gives is the store's:
+ * it frees the memory of a piece that is all of its buffer.
+ */
 export interface LayerSource {
   digest: Digest;
   /** Bytes declared by the manifest. More or fewer is an error. */

@@ -1,11 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
+import { freeBytes } from "#lib/free-bytes.ts";
 import type { LayerSource, UnpackProgress } from "./index.ts";
+import type { FedRequest } from "./worker/protocol.ts";
 import type { Task } from "./worker/worker-pool.ts";
 
 /** Large enough that messages cost nothing, small enough that eight layers at once stay within a few MiB. */
-const bufferBytes = 256 * 1024;
-const buffersPerFeed = 4;
+const slotBytes = 512 * 1024;
+const slotsPerFeed = 4;
+
+/** What a feed does with the task that it feeds. */
+type FedTask<T> = Pick<Task<"inflate">, "data" | "end" | "abort"> & { done: Promise<T> };
 
 export interface FeedOptions {
   /** What is fed, for messages: `layer sha256:...`. */
@@ -17,23 +22,26 @@ export interface FeedOptions {
 }
 
 interface Filling {
-  buffer: ArrayBuffer;
+  slot: number;
   bytes: Uint8Array;
   length: number;
 }
 
 /**
- * Carries a source's bytes to a worker through a few buffers that go to and fro, so that a slow disk slows the download down.
+ * Carries a source's bytes to a worker through a few slots of memory that both see, so that a slow disk slows the download down.
  * A broken stream is reopened at the offset reached.
  */
 export class LayerFeed {
   readonly #source: LayerSource;
   readonly #options: FeedOptions;
-  readonly #free: ArrayBuffer[] = Array.from({ length: buffersPerFeed }, () => new ArrayBuffer(bufferBytes));
+  readonly #free = Array.from({ length: slotsPerFeed }, (_, slot) => slot);
   #waiting: (() => void) | undefined;
   #filling: Filling | undefined;
   #takenBytes = 0;
   #receivedBytes = 0;
+
+  /** For the task's request. */
+  readonly memory: FedRequest = { memory: new SharedArrayBuffer(slotsPerFeed * slotBytes), slotBytes };
 
   constructor(source: LayerSource, options: FeedOptions) {
     this.#source = source;
@@ -41,15 +49,15 @@ export class LayerFeed {
   }
 
   /** For the task's `onTaken`. */
-  readonly taken = (buffer: ArrayBuffer, length: number): void => {
-    this.#free.push(buffer);
+  readonly taken = (slot: number, length: number): void => {
+    this.#free.push(slot);
     this.#waiting?.();
     this.#takenBytes += length;
     this.#options.onProgress?.({ compressedBytes: this.#takenBytes });
   };
 
   /** Feeds all bytes and ends the task; gives its result. On failure the task has ended too. @throws DomainError */
-  async run<T>(task: Pick<Task<"unpack">, "data" | "end" | "abort"> & { done: Promise<T> }): Promise<T> {
+  async run<T>(task: FedTask<T>): Promise<T> {
     // The worker may fail while this waits for the network: that ends the download.
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, stop.signal]);
@@ -73,7 +81,7 @@ export class LayerFeed {
     return await this.#orAborted(task, worked);
   }
 
-  async #orAborted<T>(task: Pick<Task<"unpack">, "abort">, worked: Promise<T>): Promise<T> {
+  async #orAborted<T>(task: Pick<Task<"inflate">, "abort">, worked: Promise<T>): Promise<T> {
     const abort = (): void => task.abort();
     this.#options.signal.addEventListener("abort", abort, { once: true });
     if (this.#options.signal.aborted) abort();
@@ -86,7 +94,7 @@ export class LayerFeed {
     }
   }
 
-  async #download(task: Pick<Task<"unpack">, "data">, signal: AbortSignal): Promise<void> {
+  async #download(task: Pick<Task<"inflate">, "data">, signal: AbortSignal): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       const before = this.#receivedBytes;
       const failure = await this.#receive(task, signal);
@@ -101,7 +109,7 @@ export class LayerFeed {
   }
 
   /** Reads one stream to its end; gives what broke it. */
-  async #receive(task: Pick<Task<"unpack">, "data">, signal: AbortSignal): Promise<unknown> {
+  async #receive(task: Pick<Task<"inflate">, "data">, signal: AbortSignal): Promise<unknown> {
     if (this.#receivedBytes === this.#source.sizeBytes && this.#receivedBytes > 0) return undefined;
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     const cancel = (): void => void reader?.cancel().catch(() => undefined);
@@ -113,6 +121,7 @@ export class LayerFeed {
         if (done) return undefined;
         if (this.#receivedBytes + value.length > this.#source.sizeBytes) throw this.#tooLong();
         await this.#append(task, value, signal);
+        freeBytes(value);
       }
       return undefined;
     } catch (error) {
@@ -123,21 +132,21 @@ export class LayerFeed {
     }
   }
 
-  async #append(task: Pick<Task<"unpack">, "data">, value: Uint8Array, signal: AbortSignal): Promise<void> {
+  async #append(task: Pick<Task<"inflate">, "data">, value: Uint8Array, signal: AbortSignal): Promise<void> {
     let offset = 0;
     while (offset < value.length && !signal.aborted) {
       const target = this.#filling ?? (await this.#nextBuffer(signal));
       if (target === undefined) return;
-      const piece = value.subarray(offset, offset + bufferBytes - target.length);
+      const piece = value.subarray(offset, offset + slotBytes - target.length);
       target.bytes.set(piece, target.length);
       target.length += piece.length;
       offset += piece.length;
       this.#receivedBytes += piece.length;
-      if (target.length === bufferBytes) this.#flush(task);
+      if (target.length === slotBytes) this.#flush(task);
     }
   }
 
-  /** Waits for the worker to give a buffer back; that is what slows the download to the disk's speed. */
+  /** Waits for the worker to give a slot back; that is what slows the download to the disk's speed. */
   async #nextBuffer(signal: AbortSignal): Promise<Filling | undefined> {
     while (this.#free.length === 0 && !signal.aborted) {
       const freed = Promise.withResolvers<void>();
@@ -146,16 +155,16 @@ export class LayerFeed {
       await freed.promise;
       signal.removeEventListener("abort", this.#waiting);
     }
-    const buffer = this.#free.pop();
-    if (buffer === undefined) return undefined;
-    this.#filling = { buffer, bytes: new Uint8Array(buffer), length: 0 };
+    const slot = this.#free.pop();
+    if (slot === undefined) return undefined;
+    this.#filling = { slot, bytes: new Uint8Array(this.memory.memory, slot * slotBytes, slotBytes), length: 0 };
     return this.#filling;
   }
 
-  #flush(task: Pick<Task<"unpack">, "data">): void {
+  #flush(task: Pick<Task<"inflate">, "data">): void {
     const filled = this.#filling;
     this.#filling = undefined;
-    if (filled !== undefined && filled.length > 0) task.data(filled.buffer, filled.length);
+    if (filled !== undefined && filled.length > 0) task.data(filled.slot, filled.length);
   }
 
   #tooLong(): DomainError {

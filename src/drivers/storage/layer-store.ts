@@ -14,6 +14,7 @@ import type { ReferenceCounts } from "./reference-counts.ts";
 import { SharedFlight } from "./shared-flight.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
+import { startUnpacking } from "./unpacking.ts";
 import type { WrittenLayer } from "./unpack/layer-writer.ts";
 import type { WorkerPool } from "./worker/worker-pool.ts";
 
@@ -41,6 +42,7 @@ export class LayerStore {
   readonly #logger: Logger;
   readonly #limits: LayerLimits;
   readonly #retry: { retries: number; retryDelayMs: number };
+  readonly #inflaters: WorkerPool;
   readonly #unpackers: WorkerPool;
   readonly #trees: TreeJobs;
   readonly #disk: SyncBatch;
@@ -58,6 +60,7 @@ export class LayerStore {
     logger: Logger;
     limits: LayerLimits;
     retry: { retries: number; retryDelayMs: number };
+    inflaters: WorkerPool;
     unpackers: WorkerPool;
     trees: TreeJobs;
     disk: SyncBatch;
@@ -67,6 +70,7 @@ export class LayerStore {
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#retry = parts.retry;
+    this.#inflaters = parts.inflaters;
     this.#unpackers = parts.unpackers;
     this.#trees = parts.trees;
     this.#disk = parts.disk;
@@ -226,15 +230,17 @@ export class LayerStore {
     const { source, diffId } = layer;
     const subject = `layer ${source.digest}`;
     const feed = new LayerFeed(source, { subject, signal, onProgress: report, ...this.#retry });
-    const request = {
-      digest: source.digest,
-      sizeBytes: source.sizeBytes,
-      diffId,
-      directory,
-      maxUnpackedBytes: allowedUnpackedBytes(this.#limits, source.sizeBytes),
-      maxEntries: this.#limits.maxEntries,
-    };
-    return await feed.run(this.#unpackers.start("unpack", request, feed.taken));
+    const maxUnpackedBytes = allowedUnpackedBytes(this.#limits, source.sizeBytes);
+    const { digest, sizeBytes } = source;
+    const task = startUnpacking(
+      { inflaters: this.#inflaters, unpackers: this.#unpackers },
+      {
+        inflate: { digest, sizeBytes, diffId, maxUnpackedBytes },
+        unpack: { directory, maxEntries: this.#limits.maxEntries },
+      },
+      feed,
+    );
+    return await feed.run(task);
   }
 
   /** The record of an image that uses the layer is written after `synced`, so a rename that power loss undoes harms nobody. */

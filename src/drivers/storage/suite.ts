@@ -20,7 +20,7 @@ function sourceOf(bytes: Uint8Array, changes: Partial<LayerSource> = {}): LayerS
   const open = async (offset: number): Promise<ReadableStream<Uint8Array>> =>
     new ReadableStream({
       start(controller) {
-        if (offset < bytes.length) controller.enqueue(bytes.subarray(offset));
+        if (offset < bytes.length) controller.enqueue(Uint8Array.from(bytes.subarray(offset)));
         controller.close();
       },
     });

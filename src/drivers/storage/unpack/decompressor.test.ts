@@ -8,7 +8,10 @@ const content = Buffer.concat([randomBytes(900_000), Buffer.alloc(2_000_000, "ab
 
 async function decompressed(bytes: Buffer, pieceBytes: number): Promise<Buffer> {
   const output: Buffer[] = [];
-  const decompressor = new Decompressor((piece) => output.push(Buffer.from(piece)));
+  const decompressor = new Decompressor((piece) => {
+    output.push(Buffer.from(piece));
+    return undefined;
+  });
   const writes: Promise<void>[] = [];
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
     const write = decompressor.write(bytes.subarray(offset, offset + pieceBytes));

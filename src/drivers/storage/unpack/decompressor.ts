@@ -24,19 +24,24 @@ export function compressionOf(start: Uint8Array): Compression {
   return "none";
 }
 
+/** Takes a piece of output; a promise asks to wait with the next one until it resolves. */
+export type OnOutput = (bytes: Buffer) => Promise<void> | undefined;
+
 /**
- * Turns compressed bytes, in pieces, into calls of `onOutput`. Inflating runs on Node's thread pool and goes on with the next
- * piece while `onOutput` works on the last one; at most one piece of output waits.
+ * Turns compressed bytes, in pieces, into calls of `onOutput`, one after the other. Inflating runs on Node's thread pool and goes
+ * on with the next piece while `onOutput` works on the last one; few pieces of output wait.
  */
 export class Decompressor {
-  readonly #onOutput: (bytes: Buffer) => void;
+  readonly #onOutput: OnOutput;
   #start: Buffer | undefined = Buffer.alloc(0);
   #compression: Compression | undefined;
   #stream: Transform | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #failure: Error | undefined;
+  /** Resolves when the receiver has taken all output that came so far. */
+  #busy: Promise<void> | undefined;
 
-  constructor(onOutput: (bytes: Buffer) => void) {
+  constructor(onOutput: OnOutput) {
     this.#onOutput = onOutput;
     this.#ended.promise.catch(() => undefined);
   }
@@ -54,10 +59,10 @@ export class Decompressor {
 
   /** All has been written; resolves when all output has been handed over. @throws DomainError data-loss when the stream is cut */
   async end(): Promise<void> {
-    if (this.#start !== undefined) this.#onOutput(this.#start);
-    if (this.#stream === undefined) return;
-    this.#stream.end();
-    await this.#ended.promise;
+    if (this.#start !== undefined && this.#start.length > 0) this.#output(this.#start);
+    this.#stream?.end();
+    if (this.#stream !== undefined) await this.#ended.promise;
+    await this.#taken();
   }
 
   /** Frees what zlib holds; no output follows. */
@@ -75,10 +80,16 @@ export class Decompressor {
   async #pass(bytes: Buffer): Promise<void> {
     const stream = this.#stream;
     if (stream === undefined) {
-      this.#onOutput(bytes);
+      this.#output(bytes);
+      await this.#taken();
       return;
     }
     await Promise.race([new Promise<void>((resolve) => stream.write(bytes, () => resolve())), this.#ended.promise]);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #taken(): Promise<void> {
+    await this.#busy;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -91,13 +102,32 @@ export class Decompressor {
   }
 
   #output(bytes: Buffer): void {
-    if (this.#failure !== undefined) return;
-    try {
-      this.#onOutput(bytes);
-    } catch (error) {
+    const taken = this.#busy === undefined ? this.#handOver(bytes) : this.#busy.then(() => this.#handOver(bytes));
+    if (taken === undefined) return;
+    this.#stream?.pause();
+    const busy = taken.then(() => {
+      if (this.#busy !== busy) return;
+      this.#busy = undefined;
+      this.#stream?.resume();
+    });
+    this.#busy = busy;
+  }
+
+  /** Never rejects: a failure is kept. */
+  #handOver(bytes: Buffer): Promise<void> | undefined {
+    if (this.#failure !== undefined) return undefined;
+    const stop = (error: unknown): void => {
       this.#fail(error);
       this.#stream?.destroy();
+    };
+    try {
+      const taken = this.#onOutput(bytes);
+      if (taken !== undefined) return taken.then(() => freeOutput(bytes), stop);
+      freeOutput(bytes);
+    } catch (error) {
+      stop(error);
     }
+    return undefined;
   }
 
   #fail(error: unknown): void {
@@ -110,6 +140,12 @@ export class Decompressor {
       cause: error,
     });
   }
+}
+
+/** The last piece in a buffer of zlib's is the last that anybody sees of it: pieces come in order, and a full buffer is replaced. */
+function freeOutput({ buffer, byteOffset, byteLength }: Buffer): void {
+  const isWhole = buffer.byteLength === outputBytes && byteOffset + byteLength === outputBytes;
+  if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function createStream(compression: "gzip" | "zstd"): Transform {

@@ -9,8 +9,9 @@ import { measureTree } from "../tree/measure-tree.ts";
 import { removeTree } from "../tree/remove-tree.ts";
 import { adoptDirectories } from "../unpack/adopt-directories.ts";
 import { BlobWriter } from "../unpack/blob-writer.ts";
+import { LayerInflater } from "../unpack/layer-inflater.ts";
 import { LayerUnpacker } from "../unpack/layer-unpacker.ts";
-import type { FromWorker, Jobs, JobKind, ToWorker } from "./protocol.ts";
+import type { FedRequest, FromWorker, Jobs, JobKind, ToWorker } from "./protocol.ts";
 
 /** A job that is fed with data. */
 interface Consumer extends Disposable {
@@ -24,10 +25,12 @@ if (port === null) throw new Error("This file runs as a worker thread only.");
 unshareFileSystemState();
 setUmask(0);
 const root = new ThreadRoot();
-const consumers = new Map<number, Consumer>();
+/** Tasks under way, with what they hold. */
+const running = new Map<number, Disposable | undefined>();
+const fed = new Map<number, { consumer: Consumer; request: FedRequest }>();
 
-function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
-  port?.postMessage(message, transfer);
+function send(message: FromWorker): void {
+  port?.postMessage(message);
 }
 
 /** Runs one step of a task; a failure is its last word. */
@@ -43,12 +46,10 @@ function step(task: number, work: () => void | Promise<void>): void {
   }
 }
 
-const running = new Set<number>();
-
 /** Ends a task; `false` when it had ended before. */
 function release(task: number): boolean {
-  consumers.get(task)?.[Symbol.dispose]();
-  consumers.delete(task);
+  running.get(task)?.[Symbol.dispose]();
+  fed.delete(task);
   return running.delete(task);
 }
 
@@ -56,38 +57,59 @@ function finish(task: number, result: Jobs[JobKind]["result"]): void {
   if (release(task)) send({ kind: "done", task, result });
 }
 
+/** A task that is over when `work` returns. */
+function atOnce(task: number, work: () => Jobs[JobKind]["result"]): void {
+  running.set(task, undefined);
+  step(task, () => finish(task, work()));
+}
+
+/** A task that goes on with data from the main thread. */
+function feed(task: number, request: FedRequest, begin: () => Consumer): void {
+  running.set(task, undefined);
+  step(task, () => {
+    const consumer = begin();
+    running.set(task, consumer);
+    fed.set(task, { consumer, request });
+  });
+}
+
+function unpack(task: number, request: Jobs["unpack"]["request"]): void {
+  running.set(task, undefined);
+  step(task, () => {
+    const guard = (work: () => void): void => {
+      if (running.has(task)) step(task, work);
+    };
+    running.set(task, new LayerUnpacker(request, root, { guard, done: (written) => finish(task, written) }));
+  });
+}
+
 function receive(message: ToWorker): void {
   const { task } = message;
   switch (message.kind) {
-    case "unpack":
-      running.add(task);
-      return step(task, () => void consumers.set(task, new LayerUnpacker(message.request, root)));
+    case "inflate":
+      return feed(task, message.request, () => new LayerInflater(message.request));
     case "write-blob":
-      running.add(task);
-      return step(task, () => void consumers.set(task, new BlobWriter(message.request)));
+      return feed(task, message.request, () => new BlobWriter(message.request));
+    case "unpack":
+      return unpack(task, message.request);
     case "adopt-directories":
-      running.add(task);
-      return step(task, () => finish(task, adoptDirectories(message.request, root)));
+      return atOnce(task, () => adoptDirectories(message.request, root));
     case "remove-tree":
-      running.add(task);
-      return step(task, () => {
+      return atOnce(task, () => {
         removeTree(message.request.path);
-        finish(task, undefined);
+        return undefined;
       });
     case "measure-tree":
-      running.add(task);
-      return step(task, () => finish(task, measureTree(message.request.path)));
+      return atOnce(task, () => measureTree(message.request.path));
     case "list-changes":
-      running.add(task);
-      return step(task, () => finish(task, listChanges(message.request)));
+      return atOnce(task, () => listChanges(message.request));
     case "apply-changes":
-      running.add(task);
-      return step(task, () => finish(task, applyChanges(message.request, root)));
+      return atOnce(task, () => applyChanges(message.request, root));
     case "data":
-      return take(task, message.buffer, message.length);
+      return take(task, message.slot, message.length);
     case "end":
       return step(task, async () => {
-        const consumer = consumers.get(task);
+        const consumer = fed.get(task)?.consumer;
         if (consumer !== undefined) finish(task, await consumer.end());
       });
     case "abort":
@@ -97,10 +119,13 @@ function receive(message: ToWorker): void {
   }
 }
 
-function take(task: number, buffer: ArrayBuffer, length: number): void {
+function take(task: number, slot: number, length: number): void {
   step(task, async () => {
-    await consumers.get(task)?.write(Buffer.from(buffer, 0, length));
-    if (running.has(task)) send({ kind: "taken", task, buffer, length }, [buffer]);
+    const feeding = fed.get(task);
+    if (feeding === undefined) return;
+    const { memory, slotBytes } = feeding.request;
+    await feeding.consumer.write(Buffer.from(memory, slot * slotBytes, length));
+    if (running.has(task)) send({ kind: "taken", task, slot, length });
   });
 }
 

@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { workerEnvironment } from "#lib/worker-environment.ts";
 import type { FromWorker, JobKind, Jobs, ToWorker } from "./protocol.ts";
@@ -7,15 +7,15 @@ import type { FromWorker, JobKind, Jobs, ToWorker } from "./protocol.ts";
 export interface Task<K extends JobKind> {
   /** Settles once, when the worker holds nothing of the task any more. */
   readonly done: Promise<Jobs[K]["result"]>;
-  /** Hands `length` bytes of `buffer` over; the buffer is gone until `onTaken` brings one back. */
-  data(buffer: ArrayBuffer, length: number): void;
+  /** Hands `length` bytes of a slot of the request's memory over; it must not be touched until `onTaken` brings it back. */
+  data(slot: number, length: number): void;
   /** No more data. */
   end(): void;
   /** Makes `done` reject soon. */
   abort(): void;
 }
 
-export type OnTaken = (buffer: ArrayBuffer, length: number) => void;
+export type OnTaken = (slot: number, length: number) => void;
 
 interface Running {
   onTaken: OnTaken;
@@ -49,20 +49,24 @@ export class WorkerPool {
   }
 
   /** Starts a task. @throws DomainError aborted when the pool is closed */
-  start<K extends JobKind>(kind: K, request: Jobs[K]["request"], onTaken: OnTaken = () => undefined): Task<K> {
+  start<K extends JobKind>(
+    kind: K,
+    request: Jobs[K]["request"],
+    { onTaken = () => undefined, transfer = [] }: { onTaken?: OnTaken; transfer?: MessagePort[] } = {},
+  ): Task<K> {
     if (this.#closed) throw new DomainError("aborted", "the storage is shutting down");
     const member = this.#pick();
     const task = this.#nextTask;
     this.#nextTask += 1;
     const done = Promise.withResolvers<Jobs[JobKind]["result"]>();
     member.tasks.set(task, { onTaken, resolve: done.resolve, reject: done.reject });
-    const post = (message: ToWorker, transfer: ArrayBuffer[] = []): void => {
-      if (member.tasks.has(task)) member.worker.postMessage(message, transfer);
+    const post = (message: ToWorker, ports: MessagePort[] = []): void => {
+      if (member.tasks.has(task)) member.worker.postMessage(message, ports);
     };
-    post({ kind, task, request } as ToWorker);
+    post({ kind, task, request } as ToWorker, transfer);
     return {
       done: done.promise,
-      data: (buffer, length) => post({ kind: "data", task, buffer, length }, [buffer]),
+      data: (slot, length) => post({ kind: "data", task, slot, length }),
       end: () => post({ kind: "end", task }),
       abort: () => post({ kind: "abort", task }),
     };
@@ -109,7 +113,7 @@ export class WorkerPool {
     const running = member.tasks.get(message.task);
     if (running === undefined) return;
     if (message.kind === "taken") {
-      running.onTaken(message.buffer, message.length);
+      running.onTaken(message.slot, message.length);
       return;
     }
     member.tasks.delete(message.task);
