@@ -68,9 +68,9 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   await serveDaemonMetrics(config, metrics.all, domain.runtime, logger, undo);
   await server.listen();
   undo.defer(() => server.close(current.berth.shutdownTimeoutMs));
-  const cleaning = afterwards().catch((error: unknown) =>
-    logger.error("cleaning up after an earlier daemon failed", { error }),
-  );
+  const cleaning = afterwards()
+    .catch((error: unknown) => logger.error("cleaning up after an earlier daemon failed", { error }))
+    .then(() => domain.standby.open());
   undo.defer(() => cleaning);
   logger.info("serving the CRI", { socket: paths.socket });
   const manager = serviceManager(process.env, () => answersItself(paths.socket), logger);

@@ -21,6 +21,7 @@ import type { Afterwards } from "#domain/pod/recover.ts";
 import type { Runtime } from "#domain/runtime.ts";
 import type { SandboxDrivers, SandboxSettings } from "#domain/sandbox/sandbox-drivers.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
+import { StandbyNetworks } from "#domain/sandbox/standby-networks.ts";
 import { cgroupUsageReader } from "#drivers/cgroup/usage-reader.ts";
 import { procNodeStats } from "#drivers/node-stats/proc-node-stats.ts";
 import { containerLogs } from "#drivers/rootfs/container-logs.ts";
@@ -38,6 +39,8 @@ export interface Domain {
   runtime: Runtime;
   images: ImageService;
   streams: StreamSessions;
+  /** To be opened once what an earlier daemon left is swept. */
+  standby: StandbyNetworks;
   recover(): Promise<Afterwards>;
 }
 
@@ -90,8 +93,15 @@ export function buildDomain(
     monitorLost: (lost) => metrics.monitorLost(lost, sandboxStore.index.current(lost.sandboxId)),
     logger,
   };
+  const { defaultSysctls } = sandboxSettings(config, drivers);
+  const standby = new StandbyNetworks(
+    { ...drivers, logger },
+    { count: config().berth.standbyNetworks, defaultSysctls },
+  );
+  undo.defer(() => standby.close());
   const sandbox: SandboxDrivers = {
     ...drivers,
+    standby,
     store: sandboxStore,
     infra: infraRunner(container),
     selinuxLevels: drivers.security.selinux,
@@ -116,11 +126,12 @@ export function buildDomain(
   };
   const infra = new InfraWatch(pod);
   undo.defer(() => infra.close());
+  const sandboxes = new PodService(pod, infra);
   return {
     images,
     streams: new StreamSessions(pod, drivers.streams),
     runtime: {
-      sandboxes: new PodService(pod, infra),
+      sandboxes,
       containers: new ContainerService(pod),
       images,
       checkpoints: new CheckpointService(pod),
@@ -128,7 +139,13 @@ export function buildDomain(
       stats,
       events,
     },
-    recover: () => recover(pod, infra, { sandboxes: drivers.sandboxRecords, containers: drivers.containerRecords }),
+    standby,
+    recover: () =>
+      recover(pod, infra, {
+        sandboxes: drivers.sandboxRecords,
+        containers: drivers.containerRecords,
+        stop: (id) => sandboxes.stop(id, undefined),
+      }),
   };
 }
 

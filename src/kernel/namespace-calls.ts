@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { messageOf } from "#errors/domain-error.ts";
 import { check, libc } from "#kernel/libc.ts";
 import { bindMount, unmount } from "#kernel/mount.ts";
 import { type IpFamily, tcpSocket } from "#kernel/tcp-socket.ts";
@@ -75,7 +76,16 @@ function configure(request: NamespacesRequest): void {
   if (request.hostname !== undefined) {
     check(sethostname(request.hostname, Buffer.byteLength(request.hostname)), "sethostname");
   }
-  for (const [name, value] of Object.entries(request.sysctls)) writeFileSync(sysctlPath(name), value);
+  for (const [name, value] of Object.entries(request.sysctls)) writeSysctl(sysctlPath(name), value);
+}
+
+/** The error of a refused value names no file by itself. */
+function writeSysctl(file: string, value: string): void {
+  try {
+    writeFileSync(file, value);
+  } catch (error) {
+    throw new Error(`${file}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function pin(request: NamespacesRequest, directory: string): void {

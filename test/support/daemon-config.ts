@@ -109,6 +109,8 @@ function crioConf(
       // Failing pulls are tested often; what they wait for is theirs to say.
       'registry_timeout = "5s"',
       "pull_retries = 3",
+      // What a daemon holds is counted; a network that waits for a pod comes and goes at its own time.
+      "standby_networks = 0",
     ],
   };
   for (const [table, text] of Object.entries(settings.config ?? {})) {

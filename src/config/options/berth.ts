@@ -66,6 +66,13 @@ export const berth = section("berth", "Options of berth's own, which CRI-O does 
     check: emptyOr(absolutePath),
     description: "Directory for the results of CNI plugins, from which addresses are freed later. Empty: below root.",
   }),
+  standbyNetworks: integer("standby_networks", {
+    default: 1,
+    environment: "BERTH_STANDBY_NETWORKS",
+    check: between(0, 16),
+    description:
+      "Network namespaces that are kept ready and connected ahead of the next pods, so that these need not wait for the CNI plugins. Each holds an address. Only for networks whose plugins do not ask which pod they serve (bridge, ptp, macvlan, ipvlan and flannel with host-local), and for pods without host ports, bandwidth limits, network sysctls and user namespace; others are connected when they come, as with 0.",
+  }),
   shutdownTimeoutMs: duration("shutdown_timeout", {
     default: 10_000,
     environment: "BERTH_SHUTDOWN_TIMEOUT",

@@ -5,7 +5,7 @@ import { discardContainer } from "#domain/container/remove-container.ts";
 import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { nowNs } from "#lib/clock.ts";
-import { defaultPodGraceMs, removeOne, stopPod } from "./end-pod.ts";
+import { removeOne } from "./end-pod.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 import { recoverCheckpoints, recoverRestore } from "./recover-checkpoints.ts";
@@ -14,6 +14,8 @@ import { recoverCheckpoints, recoverRestore } from "./recover-checkpoints.ts";
 export interface RecoverySources {
   sandboxes: Records<Sandbox>;
   containers: Records<Container>;
+  /** Stops a pod, or waits for a client's stop of it. */
+  stop(this: void, sandboxId: string): Promise<void>;
 }
 
 /** What is left to do after recovery and may take long; failures are logged. */
@@ -39,7 +41,7 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
-    await finishPods(drivers);
+    await finishPods(drivers, sources.stop);
     await sweep(drivers, new Set(lost));
   };
 }
@@ -136,9 +138,9 @@ async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> 
 }
 
 /** Ends what an earlier daemon had begun to end; containers that still run get their grace again. */
-async function finishPods(drivers: PodDrivers): Promise<void> {
+async function finishPods(drivers: PodDrivers, stop: RecoverySources["stop"]): Promise<void> {
   for (const sandbox of drivers.sandbox.store.index.all().filter((one) => one.state.kind === "stopping")) {
-    await stopPod(drivers, sandbox, defaultPodGraceMs).catch((error: unknown) =>
+    await stop(sandbox.id).catch((error: unknown) =>
       drivers.logger.warn("a pod that had ended cannot be cleaned up; stopping it again will try again", {
         sandbox: sandbox.id,
         error,

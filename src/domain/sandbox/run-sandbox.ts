@@ -15,7 +15,8 @@ import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
 import { mountLabel } from "./selinux-labels.ts";
-import { sandboxSysctls } from "./sysctls.ts";
+import type { StandbyNetwork } from "./standby-networks.ts";
+import { isNetworkSysctl, sandboxSysctls } from "./sysctls.ts";
 
 const hostHosts = "/etc/hosts";
 
@@ -36,13 +37,15 @@ export async function runSandbox(
   if (!isHostNetwork(request)) await networkReady(drivers, request);
 
   await using undo = new AsyncDisposableStack();
-  const draft = await store.put(await describe(drivers, request, runtimeHandler));
+  const standby = drivers.standby.take(request);
+  if (standby !== undefined) undo.defer(() => drivers.standby.discard(standby));
+  const draft = await store.put(await describe(drivers, request, runtimeHandler, standby?.id ?? newId()));
   undo.defer(() => store.delete(draft.id));
   if (draft.selinuxLevel !== "") undo.defer(() => drivers.selinuxLevels.release(draft.selinuxLevel));
 
   const [files, connected] = await settleAll([
     makeFiles(drivers, draft, undo),
-    makeNamespaces(drivers, draft, undo).then((sandbox) => connect(drivers, sandbox, undo)),
+    makeNamespaces(drivers, draft, standby, undo).then((sandbox) => connect(drivers, sandbox, standby, undo)),
     makeCgroupParent(drivers, draft, undo),
   ]);
   const hosts = await makeHosts(drivers, connected);
@@ -75,9 +78,13 @@ async function networkReady(drivers: SandboxDrivers, request: SandboxRequest): P
 }
 
 /** The record as it is before anything was acquired; whatever is in it says what has to be undone after a crash. */
-async function describe(drivers: SandboxDrivers, request: SandboxRequest, runtimeHandler: string): Promise<Sandbox> {
+async function describe(
+  drivers: SandboxDrivers,
+  request: SandboxRequest,
+  runtimeHandler: string,
+  id: string,
+): Promise<Sandbox> {
   const { settings } = drivers;
-  const id = newId();
   const { cgroupParent } = request.linux;
   checkedCgroupParent(settings.cgroupManager, cgroupParent);
   const madeCgroup = cgroupParent === "" ? undefined : await drivers.cgroups.missingParent(cgroupParent);
@@ -121,11 +128,17 @@ function podMountLabel(drivers: SandboxDrivers, sandbox: Sandbox): string {
   return mountLabel(drivers.settings.selinux, sandbox.request.linux.securityContext.selinux, sandbox.selinuxLevel);
 }
 
-async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
+async function makeNamespaces(
+  drivers: SandboxDrivers,
+  sandbox: Sandbox,
+  standby: StandbyNetwork | undefined,
+  undo: AsyncDisposableStack,
+): Promise<Sandbox> {
   const { request, id, hostname } = sandbox;
   const kinds: NamespaceKind[] = [];
+  if (!usesHost(request, "network") && standby === undefined) kinds.push("net");
   // The host's network comes with the host's name; everything else gets names and queues of its own.
-  if (!usesHost(request, "network")) kinds.push("net", "uts");
+  if (!usesHost(request, "network")) kinds.push("uts");
   if (!usesHost(request, "ipc")) kinds.push("ipc");
   const userns = requestedUserNamespace(request);
   if (userns !== undefined) kinds.push("user");
@@ -137,24 +150,32 @@ async function makeNamespaces(drivers: SandboxDrivers, sandbox: Sandbox, undo: A
   for (const warning of warnings) drivers.logger.warn(warning, { sandbox: id });
   if (kinds.length === 0) return sandbox;
   undo.defer(() => drivers.namespaces.unpin(id));
-  return {
-    ...sandbox,
-    namespaces: await drivers.namespaces.pin(id, kinds, {
-      hostname,
-      sysctls,
-      ...(userns === undefined ? {} : { idMaps: userns }),
-    }),
-  };
+  const pins = await drivers.namespaces.pin(id, kinds, {
+    hostname,
+    // A standby has those of its network, and this thread would set the host's.
+    sysctls: standby === undefined ? sysctls : withoutNetwork(sysctls),
+    ...(userns === undefined ? {} : { idMaps: userns }),
+  });
+  return { ...sandbox, namespaces: standby === undefined ? pins : { ...pins, net: standby.netns } };
+}
+
+function withoutNetwork(sysctls: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(sysctls).filter(([name]) => !isNetworkSysctl(name)));
 }
 
 function usesHost(request: SandboxRequest, kind: "network" | "ipc"): boolean {
   return request.linux.securityContext.namespaceOptions[kind] === "node";
 }
 
-async function connect(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<Sandbox> {
+async function connect(
+  drivers: SandboxDrivers,
+  sandbox: Sandbox,
+  standby: StandbyNetwork | undefined,
+  undo: AsyncDisposableStack,
+): Promise<Sandbox> {
   if (sandbox.namespaces.net === undefined) return sandbox;
   undo.defer(() => disconnectSandbox(drivers, sandbox));
-  return { ...sandbox, ips: await connectSandbox(drivers, sandbox) };
+  return { ...sandbox, ips: await connectSandbox(drivers, sandbox, standby) };
 }
 
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {

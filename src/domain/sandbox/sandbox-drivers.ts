@@ -7,6 +7,7 @@ import type { SelinuxFacts, SelinuxLevels } from "#drivers/security/index.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { InfraProcess, Sandbox } from "./sandbox.ts";
 import type { SandboxStore } from "./sandbox-store.ts";
+import type { StandbyNetworks } from "./standby-networks.ts";
 
 /** Runs the pause process of a pod that needs one. Implemented where containers are known. */
 export interface InfraRunner {
@@ -42,6 +43,7 @@ export interface SandboxDrivers {
   namespaces: Namespaces;
   files: SandboxFileStore;
   network: Network;
+  standby: StandbyNetworks;
   hostPorts: HostPorts;
   cgroups: Cgroups;
   infra: InfraRunner;

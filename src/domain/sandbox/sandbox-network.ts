@@ -1,17 +1,23 @@
-import type { PodNetwork } from "#drivers/cni/index.ts";
+import type { Network, PodNetwork } from "#drivers/cni/index.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
+import type { StandbyNetwork } from "./standby-networks.ts";
 
 /**
- * Connects the sandbox's network namespace and opens its host ports; gives its addresses. Undone by `disconnectSandbox`.
+ * Connects the sandbox's network namespace, unless it is a standby that is connected, and opens its host ports; gives its addresses.
+ * Undone by `disconnectSandbox`.
  */
-export async function connectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<readonly string[]> {
+export async function connectSandbox(
+  drivers: SandboxDrivers,
+  sandbox: Sandbox,
+  standby: StandbyNetwork | undefined,
+): Promise<readonly string[]> {
   const { network, hostPorts, settings, onStep } = drivers;
   const { portMappings } = sandbox.request;
   const startedMs = performance.now();
-  const { ips } = await network.setUp(podNetwork(sandbox));
+  const ips = await attach(network, podNetwork(sandbox), standby);
   onStep("network_setup_pod", performance.now() - startedMs);
   const wantsPorts = portMappings.some((mapping) => mapping.hostPort > 0);
   if (wantsPorts && settings.hostPortsEnabled && !network.handlesPortMappings()) {
@@ -19,6 +25,18 @@ export async function connectSandbox(drivers: SandboxDrivers, sandbox: Sandbox):
   }
   onStep("network_setup_overall", performance.now() - startedMs);
   return ips;
+}
+
+async function attach(
+  network: Network,
+  pod: PodNetwork,
+  standby: StandbyNetwork | undefined,
+): Promise<readonly string[]> {
+  if (standby !== undefined) {
+    if (await network.adopt(pod)) return standby.ips;
+    await network.tearDown(pod);
+  }
+  return (await network.setUp(pod)).ips;
 }
 
 /** Closes host ports and releases the addresses. Idempotent. */

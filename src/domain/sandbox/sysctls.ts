@@ -39,6 +39,11 @@ export function sandboxSysctls(inputs: SysctlInputs): SysctlResult {
   return { sysctls, warnings };
 }
 
+/** True for those of a network namespace, whichever way the name is written. */
+export function isNetworkSysctl(name: string): boolean {
+  return dotted(name).startsWith("net.");
+}
+
 /** sysctl(8) also takes `net/ipv4/conf/eth0.1/...`: where a slash comes first, slashes and dots change places. */
 function dotted(name: string): string {
   const separator = /[./]/.exec(name)?.[0];

@@ -6,8 +6,10 @@ import { silentLogger, type Logger } from "#observability/logger.ts";
 import { AttachmentCache, type CachedAttachment } from "./attachment-cache.ts";
 import { AttachmentCommands, type Attachment } from "./attachment.ts";
 import { attachmentOf } from "./attachment-parameters.ts";
-import type { ResolvedNetwork } from "./configuration.ts";
+import { formatConfiguration, type ResolvedNetwork } from "./configuration.ts";
 import { collectGarbage, supportsGarbageCollection, throwAll, validAttachments } from "./garbage-collection.ts";
+import { hasHostInterfaces } from "./host-interfaces.ts";
+import { isIndifferentToPods } from "./indifferent-plugins.ts";
 import type { Network, NetworkResult, NetworkStatus, PodNetwork } from "./index.ts";
 import { LoadedNetwork } from "./loaded-network.ts";
 import { OperationGate } from "./operation-gate.ts";
@@ -94,6 +96,20 @@ class CniNetwork implements Network {
 
   handlesPortMappings(): boolean {
     return this.#loaded.network?.plugins.some((plugin) => plugin.capabilities.has("portMappings")) === true;
+  }
+
+  forAnyPod(): string | undefined {
+    const { network } = this.#loaded;
+    if (network === undefined || !this.#loaded.status().ready || !isIndifferentToPods(network)) return undefined;
+    return formatConfiguration(network);
+  }
+
+  async adopt(pod: PodNetwork): Promise<boolean> {
+    const { entries } = await this.#cache.find(pod.sandboxId);
+    const entry = entries.find((it) => it.ifName === ifName);
+    if (entry?.result === undefined || !(await hasHostInterfaces(entry.result))) return false;
+    await this.#cache.write(entry.network, attachmentOf(pod, ifName), entry.result);
+    return true;
   }
 
   async setUp(pod: PodNetwork): Promise<NetworkResult> {

@@ -1,6 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
 import type { Network, NetworkResult, NetworkStatus, PodNetwork } from "./index.ts";
 
+type Operation = "setUp" | "adopt" | "tearDown" | "check" | "gc";
 type PodIdentity = Parameters<Network["tearDown"]>[0];
 
 /**
@@ -13,9 +14,11 @@ export class FakeNetwork implements Network {
   readonly attached = new Map<string, { pod: PodNetwork; result: NetworkResult }>();
   /** Whether `handlesPortMappings`. */
   portMappings = true;
+  /** What `forAnyPod` says. */
+  configuration: string | undefined;
   #status: NetworkStatus = { ready: true, reason: "", message: "" };
   #changed = Promise.withResolvers<void>();
-  #failures: { operation: "setUp" | "tearDown" | "check" | "gc"; error: Error }[] = [];
+  #failures: { operation: Operation; error: Error }[] = [];
   #count = 0;
 
   setStatus(status: NetworkStatus): void {
@@ -25,7 +28,7 @@ export class FakeNetwork implements Network {
   }
 
   /** The next call of `operation` rejects with `error` and changes nothing. */
-  failNext(operation: "setUp" | "tearDown" | "check" | "gc", error: Error): void {
+  failNext(operation: Operation, error: Error): void {
     this.#failures.push({ operation, error });
   }
 
@@ -67,6 +70,18 @@ export class FakeNetwork implements Network {
     for (const id of this.attached.keys()) if (!validSandboxIds.has(id)) this.attached.delete(id);
   }
 
+  forAnyPod(): string | undefined {
+    return this.configuration;
+  }
+
+  async adopt(pod: PodNetwork): Promise<boolean> {
+    this.#enter("adopt", pod.sandboxId);
+    const attached = this.attached.get(pod.sandboxId);
+    if (attached === undefined) return false;
+    this.attached.set(pod.sandboxId, { ...attached, pod });
+    return true;
+  }
+
   handlesPortMappings(): boolean {
     return this.portMappings;
   }
@@ -77,7 +92,7 @@ export class FakeNetwork implements Network {
 
   async close(): Promise<void> {}
 
-  #enter(operation: "setUp" | "tearDown" | "check" | "gc", about: string): void {
+  #enter(operation: Operation, about: string): void {
     this.calls.push(`${operation} ${about}`);
     const index = this.#failures.findIndex((failure) => failure.operation === operation);
     const [failure] = index < 0 ? [] : this.#failures.splice(index, 1);

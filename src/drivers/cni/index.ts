@@ -60,6 +60,16 @@ export interface Network {
    * they are of the loaded network and their namespace is gone.
    */
   gc(validSandboxIds: ReadonlySet<string>): Promise<void>;
+  /**
+   * Tells whether the loaded network does the same for any pod that asks for neither host ports nor bandwidth, so that an attachment
+   * can be made before its pod is known. A text for the configuration as it is: attachments made under another are out of date.
+   */
+  forAnyPod(): string | undefined;
+  /**
+   * Makes the attachment that `setUp` made under the same sandbox id that of this pod, whose name the cache then has for DEL and CHECK.
+   * False, and nothing done, when its interfaces on the host are not there or not in their bridge any more.
+   */
+  adopt(pod: PodNetwork): Promise<boolean>;
   /** True when a plugin of the loaded list takes the `portMappings` capability; false means host ports are up to the runtime. */
   handlesPortMappings(): boolean;
   /** Result of an earlier setUp from the cache. */
