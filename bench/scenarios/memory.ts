@@ -15,7 +15,7 @@ export const memory: Scenario<{ some: number; many: number; probeSeconds: number
   name,
   about: "memory of the daemon and all its helpers (proportional set size), and processor time while idle",
   quick: { some: 5, many: 10, probeSeconds: 10, idleSeconds: 5 },
-  full: { some: 50, many: 200, probeSeconds: 600, idleSeconds: 60 },
+  full: { some: 50, many: 200, probeSeconds: 600, idleSeconds: 30 },
 
   async run(bench, { some, many, probeSeconds, idleSeconds }) {
     for (const pods of [0, some]) await measureAt(bench, pods, `with ${pods} pods`);

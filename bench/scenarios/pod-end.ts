@@ -1,7 +1,7 @@
 import type { Floor } from "../floor/floor.ts";
 import { wholeCpuMs } from "../measure/processor-time.ts";
 import { endPod, serviceReady, startPod, totalMs } from "../pods.ts";
-import { figuresOf, interleaved, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
+import { figuresOf, interleaved, settle, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
 
 const name = "pod-end";
 
@@ -10,7 +10,7 @@ export const podEnd: Scenario<{ rounds: number }> = {
   name,
   about: "StopContainer, RemoveContainer, StopPodSandbox and RemovePodSandbox, one pod at a time",
   quick: { rounds: 8 },
-  full: { rounds: 40 },
+  full: { rounds: 20 },
 
   async run(bench, { rounds }) {
     await standAll(bench, name, 0);
@@ -25,6 +25,7 @@ export const podEnd: Scenario<{ rounds: number }> = {
 async function measureDaemon(bench: Bench, { daemon }: Contestant): Promise<void> {
   const { pod } = await startPod(daemon, bench.images.service);
   await serviceReady(pod);
+  await settle(bench);
   const cpuBefore = wholeCpuMs(daemon);
   const times = await endPod(daemon, pod);
   const cpuAfter = wholeCpuMs(daemon);

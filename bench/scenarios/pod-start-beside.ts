@@ -1,6 +1,6 @@
 import type { Floor } from "../floor/floor.ts";
 import { removePods, startPod, totalMs } from "../pods.ts";
-import { eachDaemon, figuresOf, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
+import { eachDaemon, figuresOf, settle, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
 
 const name = "pod-start-beside";
 
@@ -12,7 +12,7 @@ export const podStartBeside: Scenario<{ few: number; many: number; rounds: numbe
   name,
   about: "one pod start with others there already, of the same daemon only",
   quick: { few: 0, many: 12, rounds: 4 },
-  full: { few: 100, many: 300, rounds: 20 },
+  full: { few: 100, many: 300, rounds: 10 },
 
   async run(bench, { few, many, rounds }) {
     await standAll(bench, name, 0);
@@ -31,7 +31,7 @@ export const podStartBeside: Scenario<{ few: number; many: number; rounds: numbe
 
 async function measure(bench: Bench, { daemon }: Contestant, level: number, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    bench.signal.throwIfAborted();
+    await settle(bench);
     const { pod, times } = await startPod(daemon, bench.images.service);
     await removePods(daemon, [pod]);
     figuresOf(bench, name)(`pod start beside ${level}`, "ms", daemon.name, totalMs(times));

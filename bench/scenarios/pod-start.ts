@@ -1,16 +1,19 @@
 import type { Floor } from "../floor/floor.ts";
 import { wholeCpuMs } from "../measure/processor-time.ts";
 import { removePods, startPod, totalMs } from "../pods.ts";
-import { figuresOf, interleaved, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
+import { figuresOf, interleaved, settle, standAll, type Bench, type Contestant, type Scenario } from "./scenario.ts";
 
 const name = "pod-start";
 
-/** A pod with one container from nothing to running, one at a time, beside the plugins and the runtime called directly. */
+/**
+ * A pod with one container from nothing to running, one at a time, beside the plugins and the runtime called directly. A second one
+ * follows at once, for which nobody can have anything ready.
+ */
 export const podStart: Scenario<{ rounds: number; warmUps: number }> = {
   name,
   about: "RunPodSandbox, CreateContainer and StartContainer of a pod with one container, one pod at a time",
   quick: { rounds: 8, warmUps: 1 },
-  full: { rounds: 40, warmUps: 3 },
+  full: { rounds: 20, warmUps: 3 },
 
   async run(bench, { rounds, warmUps }) {
     await standAll(bench, name, 0);
@@ -28,13 +31,16 @@ async function measureDaemon(bench: Bench, { daemon }: Contestant, isWarm: boole
   const cpuBefore = wholeCpuMs(daemon);
   const { pod, times } = await startPod(daemon, bench.images.service);
   const cpuAfter = wholeCpuMs(daemon);
-  await removePods(daemon, [pod]);
+  const second = await startPod(daemon, bench.images.service);
+  await removePods(daemon, [pod, second.pod]);
+  await settle(bench);
   if (!isWarm) return;
   const add = figuresOf(bench, name);
   add("pod start", "ms", daemon.name, totalMs(times));
   add("RunPodSandbox (floor: CNI ADD)", "ms", daemon.name, times.runPodSandboxMs);
   add("CreateContainer (floor: runtime create)", "ms", daemon.name, times.createContainerMs);
   add("StartContainer (floor: runtime start)", "ms", daemon.name, times.startContainerMs);
+  add("a second one at once", "ms", daemon.name, totalMs(second.times));
   if (cpuBefore !== undefined && cpuAfter !== undefined)
     add("processor time, all processes", "ms CPU", daemon.name, cpuAfter - cpuBefore);
 }

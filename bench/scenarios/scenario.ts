@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Daemon } from "../daemons/daemon.ts";
 import type { Floor } from "../floor/floor.ts";
 import type { BaseImages } from "../images/images.ts";
@@ -35,6 +36,14 @@ export interface Scenario<S extends Sizes = Sizes> {
   readonly quick: S;
   readonly full: S;
   run(bench: Bench, sizes: S): Promise<void>;
+}
+
+/** Longer than any daemon goes on behind what it was asked for. */
+const settleMs = 1000;
+
+/** What a daemon does behind a request, such as making things ready for the next one, must not be at the expense of another's turn. */
+export async function settle(bench: Bench): Promise<void> {
+  await pause(settleMs, undefined, { signal: bench.signal });
 }
 
 /** Records figures of one scenario. */
