@@ -101,7 +101,8 @@ export class StandbyNetworks {
   async #replenish(): Promise<void> {
     const configuration = this.#drivers.network.forAnyPod();
     await this.#discardAll(this.#takeOutdated(configuration));
-    while (this.#isOpen && configuration !== undefined && this.#ready.length < this.#settings.count) {
+    if (configuration === undefined) return;
+    while (this.#isOpen && this.#ready.length < this.#settings.count) {
       try {
         const made = await this.#make(configuration);
         this.#ready.push(made);
