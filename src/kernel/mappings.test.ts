@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isReadOnlyFile, type Mapping, parseMappings } from "#kernel/mappings.ts";
+import { isReadOnlyFile, type Mapping, mappingsOf } from "#kernel/mappings.ts";
 
 /** One mapping as the kernel prints it; `changed` replaces lines. */
 function smaps(head: string, changed: Readonly<Record<string, string>> = {}): string {
@@ -20,26 +20,32 @@ function smaps(head: string, changed: Readonly<Record<string, string>> = {}): st
     .join("\n")}\n`;
 }
 
+const program = "/opt/my node";
 const code = "0082e000-03489000 r-xp 0042e000 fe:00 2154541                            /opt/my node";
 
 function one(text: string): Mapping {
-  const [mapping, ...others] = parseMappings(text);
+  const [mapping, ...others] = mappingsOf(program, text);
   assert.ok(mapping !== undefined && others.length === 0);
   return mapping;
 }
 
 describe("mappings of the process", () => {
-  it("are read with their sizes, files and flags", () => {
-    const [first, second] = parseMappings(
-      smaps(code) + smaps("7fbf28000000-7fbf28021000 rw-p 00000000 00:00 0", { Anonymous: "16 kB" }),
+  it("are read with their sizes and flags", () => {
+    const [first, second, ...others] = mappingsOf(
+      program,
+      smaps("00400000-00401000 r--p 00000000 fe:00 12                         /opt/other") +
+        smaps(code) +
+        smaps(`${code}s`) +
+        smaps("7fbf28000000-7fbf28021000 rw-p 00000000 00:00 0", { Anonymous: "16 kB" }) +
+        smaps(code.replace("r-xp", "rw-p"), { Anonymous: "8 kB" }),
     );
     assert.equal(first?.startAddress, 0x82e000n);
     assert.equal(first.sizeBytes, 0x3489000 - 0x82e000);
-    assert.equal(first.path, "/opt/my node");
     assert.equal(first.inode, 2154541);
     assert.equal(first.kibibytes.get("Rss"), 40);
-    assert.ok(first.flags.has("ex"));
-    assert.deepEqual([second?.path, second?.inode, second?.kibibytes.get("Anonymous")], ["", 0, 16]);
+    assert.deepEqual([...first.flags], ["rd", "ex", "mr", "mw", "me"]);
+    assert.deepEqual([second?.permissions, second?.kibibytes.get("Anonymous")], ["rw-p", 8]);
+    assert.equal(others.length, 0);
   });
 
   it("can be dropped when they are code or constants of a file", () => {
@@ -54,7 +60,7 @@ describe("mappings of the process", () => {
     "can be written": smaps(code.replace("r-xp", "rw-p"), { VmFlags: "rd wr mr mw me" }),
     "are shared": smaps(code.replace("r-xp", "r-xs")),
     "are locked": smaps(code, { VmFlags: "rd ex mr mw me lo" }),
-    "are of no file": smaps("7fbf28000000-7fbf28021000 r-xp 00000000 00:00 0                  [vdso]"),
+    "are of no file": smaps(code.replace("2154541", "0")),
     "are of a kernel that does not say what was written": smaps(code).replace(/Anonymous.*\n/, ""),
     "are of a kernel that names no flags": smaps(code).replace(/VmFlags.*\n/, ""),
   };

@@ -6,36 +6,44 @@ export interface Mapping {
   readonly permissions: string;
   /** Of the file on its file system; 0 without one. */
   readonly inode: number;
-  readonly path: string;
   /** The other lines: kibibytes by name. */
   readonly kibibytes: ReadonlyMap<string, number>;
   /** VmFlags, two letters each; see proc_pid_smaps(5). */
   readonly flags: ReadonlySet<string>;
 }
 
-const header = /^([0-9a-f]+)-([0-9a-f]+) ([r-][w-][x-][sp]) [0-9a-f]+ \S+ (\d+) *(.*)$/;
+const header = /^([0-9a-f]+)-([0-9a-f]+) ([r-][w-][x-][sp]) [0-9a-f]+ \S+ (\d+) /;
 const amount = /^(\w+): +(\d+) kB$/;
 
-/** Reads the text of smaps. Lines that it does not know are left out. */
-export function parseMappings(smaps: string): Mapping[] {
+/** The mappings of one file, found in the text of smaps. That text is long, and reading all of it would take milliseconds. */
+export function mappingsOf(path: string, smaps: string): Mapping[] {
   const mappings: Mapping[] = [];
-  let kibibytes = new Map<string, number>();
-  let flags = new Set<string>();
-  for (const line of smaps.split("\n")) {
-    const [, start, end, permissions, inode, path] = header.exec(line) ?? [];
-    if (start !== undefined && end !== undefined && permissions !== undefined && path !== undefined) {
-      kibibytes = new Map();
-      flags = new Set();
-      const startAddress = BigInt(`0x${start}`);
-      const sizeBytes = Number(BigInt(`0x${end}`) - startAddress);
-      mappings.push({ startAddress, sizeBytes, permissions, inode: Number(inode), path, kibibytes, flags });
-      continue;
-    }
+  const headEnd = ` ${path}\n`;
+  for (let at = smaps.indexOf(headEnd); at !== -1; at = smaps.indexOf(headEnd, at + 1)) {
+    const start = smaps.lastIndexOf("\n", at) + 1;
+    // The line of flags is the last one of a mapping.
+    const flagsAt = smaps.indexOf("\nVmFlags: ", at);
+    const end = flagsAt === -1 ? smaps.length : smaps.indexOf("\n", flagsAt + 1);
+    const mapping = parseMapping(smaps.slice(start, end === -1 ? smaps.length : end));
+    if (mapping !== undefined) mappings.push(mapping);
+  }
+  return mappings;
+}
+
+function parseMapping(text: string): Mapping | undefined {
+  const [head = "", ...lines] = text.split("\n");
+  const [, start, end, permissions, inode] = header.exec(head) ?? [];
+  if (start === undefined || end === undefined || permissions === undefined) return undefined;
+  const startAddress = BigInt(`0x${start}`);
+  const kibibytes = new Map<string, number>();
+  const flags = new Set<string>();
+  for (const line of lines) {
     if (line.startsWith("VmFlags: ")) for (const flag of line.slice(9).trim().split(" ")) flags.add(flag);
     const [, name, kibibyteCount] = amount.exec(line) ?? [];
     if (name !== undefined) kibibytes.set(name, Number(kibibyteCount));
   }
-  return mappings;
+  const sizeBytes = Number(BigInt(`0x${end}`) - startAddress);
+  return { startAddress, sizeBytes, permissions, inode: Number(inode), kibibytes, flags };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFile, readlink } from "node:fs/promises";
 import { type CallDone, checkOffThread, libc } from "#kernel/libc.ts";
-import { isReadOnlyFile, parseMappings } from "#kernel/mappings.ts";
+import { isReadOnlyFile, mappingsOf } from "#kernel/mappings.ts";
 
 const madvise = libc.func("int madvise(uint64_t address, size_t length, int advice)") as {
   async: (address: bigint, length: number, advice: number, done: CallDone) => void;
@@ -18,8 +18,8 @@ const leastBytes = 1 << 20;
 export async function dropProgramPages(): Promise<number> {
   const dontNeed = 4;
   const [smaps, program] = await Promise.all([readFile("/proc/self/smaps", "utf8"), readlink("/proc/self/exe")]);
-  const droppable = parseMappings(smaps).filter(
-    (mapping) => mapping.path === program && mapping.sizeBytes >= leastBytes && isReadOnlyFile(mapping),
+  const droppable = mappingsOf(program, smaps).filter(
+    (mapping) => mapping.sizeBytes >= leastBytes && isReadOnlyFile(mapping),
   );
   let droppedBytes = 0;
   for (const { startAddress, sizeBytes, kibibytes } of droppable) {

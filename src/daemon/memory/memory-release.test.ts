@@ -8,7 +8,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 /** A process whose memory grows and shrinks by hand. */
 function fakeProcess(test: TestContext) {
-  test.mock.timers.enable({ apis: ["setInterval"] });
+  test.mock.timers.enable({ apis: ["setTimeout"] });
   const state = {
     busyMs: 1000,
     residentMiB: 100,
@@ -17,7 +17,9 @@ function fakeProcess(test: TestContext) {
     failure: undefined as Error | undefined,
   };
   const done: string[] = [];
+  let elapsedMs = 0;
   const steps: MemorySteps = {
+    elapsedMs: () => elapsedMs,
     busyMs: () => state.busyMs,
     residentBytes: () => state.residentMiB * mebibyte,
     heapBytes: () => state.heapMiB * mebibyte,
@@ -40,6 +42,7 @@ function fakeProcess(test: TestContext) {
   const pass = async (halfSeconds: number, busyMsEach = 0): Promise<void> => {
     for (let passed = 0; passed < halfSeconds; passed += 1) {
       state.busyMs += busyMsEach;
+      elapsedMs += 500;
       test.mock.timers.tick(500);
       await settle();
     }
@@ -78,16 +81,16 @@ describe("a release of memory", () => {
     await pass(2);
     done.length = 0;
     await pass(5, 500);
-    state.residentMiB = 61;
+    state.residentMiB = 57;
     await pass(10);
     assert.deepEqual(done, []);
-    state.residentMiB = 63;
-    await pass(1);
+    state.residentMiB = 59;
+    await pass(5);
     assert.deepEqual(done, ["drop"]);
     await pass(10, 500);
     state.residentMiB = 70;
     state.heapMiB = 28;
-    await pass(2);
+    await pass(3);
     assert.deepEqual(done, ["drop", "collect", "drop"]);
   });
 

@@ -3,6 +3,8 @@ import type { Logger } from "#observability/logger.ts";
 
 /** What a release looks at and does. */
 export interface MemorySteps {
+  /** Time that has passed, whenever it began. */
+  elapsedMs(): number;
   /** For how long the event loop has been busy since the start of the process. */
   busyMs(): number;
   residentBytes(): number;
@@ -16,14 +18,16 @@ export interface MemorySteps {
   processorMs(): number;
 }
 
-/** How often it is looked whether the daemon is busy. */
+/** How often it is looked whether the daemon is busy: while it is, or has been, and while nothing happens. */
 const lookIntervalMs = 500;
-/** Of an interval: below it the daemon counts as quiet. */
+const idleLookIntervalMs = 2500;
+/** Of the time between two looks: below the first the daemon counts as quiet, below the other as idle. */
 const quietShare = 0.05;
-/** How many intervals have to be quiet, one after the other. */
+const idleShare = 0.005;
+/** How many looks have to find it quiet, one after the other. */
 const quietLooks = 2;
 /** What is worth dropping pages, and what is worth collecting garbage too. */
-const residentGrowthBytes = 12 << 20;
+const residentGrowthBytes = 8 << 20;
 const heapGrowthBytes = 8 << 20;
 /** What either may cost, as a share of the time that the event loop was busy with something else. */
 const dropCostShare = 0.05;
@@ -36,7 +40,9 @@ const collectCostShare = 0.03;
 export class MemoryRelease implements Disposable {
   readonly #steps: MemorySteps;
   readonly #logger: Logger;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #lookedAtMs: number;
   #busyMs: number;
   #quietLooks = 0;
   /** After the last release. */
@@ -45,34 +51,48 @@ export class MemoryRelease implements Disposable {
   /** What the releases so far have cost. */
   #dropMs = 0;
   #collectMs = 0;
-  #isReleasing = false;
 
   constructor(steps: MemorySteps, logger: Logger) {
     this.#steps = steps;
     this.#logger = logger;
     this.#busyMs = steps.busyMs();
-    this.#timer = setInterval(() => void this.#look(), lookIntervalMs).unref();
+    this.#lookedAtMs = steps.elapsedMs();
+    this.#lookAgain(lookIntervalMs);
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  #lookAgain(afterMs: number): void {
+    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), afterMs).unref();
   }
 
   async #look(): Promise<void> {
+    const share = this.#busyShare();
+    this.#quietLooks = share < quietShare ? this.#quietLooks + 1 : 0;
+    if (this.#quietLooks >= quietLooks && this.#dropMs <= this.#workMs * dropCostShare) await this.#releaseIfGrown();
+    this.#lookAgain(share < idleShare && this.#quietLooks > quietLooks ? idleLookIntervalMs : lookIntervalMs);
+  }
+
+  /** Of the time since the last call. */
+  #busyShare(): number {
+    const nowMs = this.#steps.elapsedMs();
     const busyMs = this.#steps.busyMs();
-    const isQuiet = busyMs - this.#busyMs < lookIntervalMs * quietShare;
+    const share = (busyMs - this.#busyMs) / Math.max(1, nowMs - this.#lookedAtMs);
+    this.#lookedAtMs = nowMs;
     this.#busyMs = busyMs;
-    this.#quietLooks = isQuiet ? this.#quietLooks + 1 : 0;
-    if (this.#quietLooks < quietLooks || this.#isReleasing || this.#dropMs > this.#workMs * dropCostShare) return;
+    return share;
+  }
+
+  async #releaseIfGrown(): Promise<void> {
     if (this.#steps.residentBytes() - this.#residentBytes < residentGrowthBytes) return;
-    this.#isReleasing = true;
     try {
       await this.#release();
     } catch (error) {
       this.#logger.debug("memory cannot be given back", { error: messageOf(error) });
       this[Symbol.dispose]();
-    } finally {
-      this.#isReleasing = false;
     }
   }
 

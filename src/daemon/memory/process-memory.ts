@@ -6,6 +6,7 @@ import type { MemorySteps } from "./memory-release.ts";
 /** The memory of this process; `thread` has a heap of its own. */
 export function processMemory(thread: { collectGarbage(): void }): MemorySteps {
   return {
+    elapsedMs: () => performance.now(),
     busyMs: () => performance.eventLoopUtilization().active,
     residentBytes: () => process.memoryUsage.rss(),
     heapBytes: () => v8.getHeapStatistics().total_heap_size,
