@@ -7,6 +7,12 @@ import type { Descriptor, Digest } from "#spec/oci-image.ts";
 /** What cosign calls the text that it signs, and where it puts the signature. */
 const payloadMediaType = "application/vnd.dev.cosign.simplesigning.v1+json";
 const signatureAnnotation = "dev.cosignproject.cosign/signature";
+/** What else it puts beside that, when there is a log or a certificate. */
+const furtherAnnotations = [
+  "dev.sigstore.cosign/bundle",
+  "dev.sigstore.cosign/certificate",
+  "dev.sigstore.cosign/chain",
+] as const;
 /** Of one signed text; they have some hundred bytes. */
 const mostPayloadBytes = 1024 * 1024;
 const mostSignatures = 128;
@@ -70,7 +76,17 @@ async function readAttachments(
     const signature = layer.annotations?.[signatureAnnotation];
     if (signature === undefined) continue;
     const payload = await readPayload(resolved, layer, options.signal);
-    found.push({ kind: "sigstore", digest, payload: payload.toString("base64"), signature });
+    const further = (name: string): string | undefined => layer.annotations?.[name];
+    const [rekorBundle, certificate, chain] = furtherAnnotations.map(further);
+    found.push({
+      kind: "sigstore",
+      digest,
+      payload: payload.toString("base64"),
+      signature,
+      ...(rekorBundle === undefined ? {} : { rekorBundle }),
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(chain === undefined ? {} : { chain }),
+    });
   }
   return found;
 }

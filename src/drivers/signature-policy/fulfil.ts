@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { messageOf } from "#errors/domain-error.ts";
 import type { ImageSignature } from "#spec/image-signature.ts";
 import type { Digest } from "#spec/oci-image.ts";
@@ -7,12 +6,13 @@ import type { SignatureCheck } from "./index.ts";
 import { readLookaside } from "./lookaside.ts";
 import { openSignedMessage } from "./openpgp.ts";
 import { lookasideOf } from "./registries-d.ts";
-import type { KeySources, Requirement } from "./requirement.ts";
+import { readSources } from "./key-sources.ts";
+import type { Requirement } from "./requirement.ts";
 import { fitsIdentity } from "./signed-identity.ts";
 import { parseSignedPayload } from "./signed-payload.ts";
-import { isSignedByOne, parsePublicKeys } from "./sigstore-keys.ts";
+import { sigstoreOpener } from "./sigstore-signature.ts";
 
-type SigningRequirement = Extract<Requirement, { keys: KeySources }>;
+type SigningRequirement = Extract<Requirement, { signedIdentity: unknown }>;
 
 /** Gives the signature that meets the requirement, if it takes one. @throws Error that says why it is not met */
 export async function fulfil(
@@ -81,32 +81,18 @@ async function findAccepted(
 
 /** How the text in a signature is got at: only if the signature is good. */
 async function opener(requirement: SigningRequirement): Promise<(signature: ImageSignature) => Promise<string>> {
-  const keys = await readKeys(requirement.keys);
   if (requirement.type === "signedBy") {
+    const keys = await readSources(requirement.keys);
     return async (signature) => {
       if (signature.kind !== "simple") throw new Error("it is no OpenPGP signature");
       return openSignedMessage(keys, Buffer.from(signature.message, "base64"));
     };
   }
-  const publicKeys = parsePublicKeys(keys);
+  const openSigstore = await sigstoreOpener(requirement.trust);
   return async (signature) => {
     if (signature.kind !== "sigstore") throw new Error("it is no sigstore signature");
-    const payload = Buffer.from(signature.payload, "base64");
-    if (!isSignedByOne(publicKeys, payload, Buffer.from(signature.signature, "base64")))
-      throw new Error("it was not made with a key of the policy");
-    return payload.toString("utf8");
+    return openSigstore(signature);
   };
-}
-
-async function readKeys({ paths, data }: KeySources): Promise<Uint8Array[]> {
-  const read = paths.map(async (file) => {
-    try {
-      return await readFile(file);
-    } catch (error) {
-      throw new Error(`the key ${file} cannot be read: ${messageOf(error)}`, { cause: error });
-    }
-  });
-  return [...(await Promise.all(read)), ...data.map((text) => Buffer.from(text, "base64"))];
 }
 
 const payloadTypes = { signedBy: "atomic container signature", sigstoreSigned: "cosign container image signature" };

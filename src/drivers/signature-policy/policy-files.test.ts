@@ -192,8 +192,10 @@ describe("sigstoreSigned", () => {
 
   it("says which key file it cannot read and what it cannot check", async () => {
     await assert.rejects(policyWith({ keyPath: "/none.pub" }).check(check()), refused(/\/none\.pub cannot be read/));
-    const rekor = { ...keyData(ec.publicKey), rekorPublicKeyPath: "/r" };
-    await assert.rejects(policyWith(rekor).check(check()), refused(/cannot check rekorPublicKeyPath/));
+    const rekor = { ...keyData(ec.publicKey), rekorPublicKeyPath: "/none.log" };
+    await assert.rejects(policyWith(rekor).check(check()), refused(/\/none\.log cannot be read/));
+    const base = policies({ "policy.json": { default: [{ type: "signedBaseLayer", baseLayerIdentity: {} }] } });
+    await assert.rejects(base.check(check()), refused(/berth cannot check signedBaseLayer/));
     const notKey = { keyData: Buffer.from("no key").toString("base64") };
     await assert.rejects(policyWith(notKey).check(check()), refused(/public key 1 cannot be used/));
   });

@@ -1,39 +1,27 @@
-import { isObject } from "./json-object.ts";
+import { checkFields, isObject } from "./json-object.ts";
+import { type KeySources, requireSources } from "./key-sources.ts";
 import type { SignedIdentity } from "./signed-identity.ts";
-
-/** Where keys come from: files, or the bytes themselves. */
-export interface KeySources {
-  paths: readonly string[];
-  /** base64. */
-  data: readonly string[];
-}
+import { parseSigstoreTrust, type SigstoreTrust, sigstoreTrustFields } from "./sigstore-trust.ts";
 
 /** One condition of a policy; all of a list have to be met. */
 export type Requirement =
   | { type: "insecureAcceptAnything" }
   | { type: "reject" }
   | { type: "signedBy"; keys: KeySources; signedIdentity: SignedIdentity }
-  | { type: "sigstoreSigned"; keys: KeySources; signedIdentity: SignedIdentity }
+  | { type: "sigstoreSigned"; trust: SigstoreTrust; signedIdentity: SignedIdentity }
   /** Known, but nothing that berth can check: no image meets it. */
   | { type: "unsupported"; what: string };
 
 const defaultIdentity: SignedIdentity = { type: "matchRepoDigestOrExact" };
 
-const sigstoreTrust = ["fulcio", "pki", "rekorPublicKeyPath", "rekorPublicKeyPaths", "rekorPublicKeyData"];
+const signedByKeys = ["keyPath", "keyPaths", "keyData"];
+
 const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   insecureAcceptAnything: [],
   reject: [],
-  signedBy: ["keyType", "keyPath", "keyPaths", "keyData", "signedIdentity"],
+  signedBy: ["keyType", ...signedByKeys, "signedIdentity"],
   signedBaseLayer: ["baseLayerIdentity"],
-  sigstoreSigned: [
-    "keyPath",
-    "keyPaths",
-    "keyData",
-    "keyDatas",
-    ...sigstoreTrust,
-    "rekorPublicKeyDatas",
-    "signedIdentity",
-  ],
+  sigstoreSigned: [...sigstoreTrustFields, "signedIdentity"],
 };
 
 /** @throws Error naming `where` */
@@ -59,7 +47,8 @@ export function parseRequirement(value: unknown, where: string): Requirement {
 function parseSignedBy(value: Record<string, unknown>, where: string): Requirement {
   const signedIdentity = parseIdentity(value["signedIdentity"], `${where}.signedIdentity`);
   const keyType = value["keyType"];
-  if (keyType === "GPGKeys") return { type: "signedBy", keys: parseKeys(value, where), signedIdentity };
+  if (keyType === "GPGKeys")
+    return { type: "signedBy", keys: requireSources(value, signedByKeys, where), signedIdentity };
   if (keyType === "signedByGPGKeys" || keyType === "X509Certificates" || keyType === "signedByX509CAs")
     return { type: "unsupported", what: `keyType ${keyType}` };
   throw new Error(`${where} has the unknown keyType ${JSON.stringify(keyType)}`);
@@ -67,21 +56,7 @@ function parseSignedBy(value: Record<string, unknown>, where: string): Requireme
 
 function parseSigstoreSigned(value: Record<string, unknown>, where: string): Requirement {
   const signedIdentity = parseIdentity(value["signedIdentity"], `${where}.signedIdentity`);
-  const trust = [...sigstoreTrust, "rekorPublicKeyDatas"].find((field) => value[field] !== undefined);
-  if (trust !== undefined) return { type: "unsupported", what: `${trust} of sigstoreSigned` };
-  return { type: "sigstoreSigned", keys: parseKeys(value, where), signedIdentity };
-}
-
-function parseKeys(value: Record<string, unknown>, where: string): KeySources {
-  const given = ["keyPath", "keyPaths", "keyData", "keyDatas"].filter((field) => value[field] !== undefined);
-  const [field = ""] = given;
-  if (given.length !== 1) throw new Error(`${where} needs one of keyPath, keyPaths and keyData`);
-  const found = value[field];
-  const texts: unknown[] = Array.isArray(found) && field.endsWith("s") ? found : [found];
-  if (texts.length === 0 || !texts.every((text) => typeof text === "string" && text !== ""))
-    throw new Error(`${where}.${field} is not what it should be`);
-  const strings = texts.map(String);
-  return field.startsWith("keyPath") ? { paths: strings, data: [] } : { paths: [], data: strings };
+  return { type: "sigstoreSigned", trust: parseSigstoreTrust(value, where), signedIdentity };
 }
 
 function parseIdentity(value: unknown, where: string): SignedIdentity {
@@ -111,9 +86,4 @@ function parseIdentity(value: unknown, where: string): SignedIdentity {
     default:
       throw new Error(`${where} has the unknown type ${JSON.stringify(value["type"])}`);
   }
-}
-
-function checkFields(value: Record<string, unknown>, known: readonly string[], where: string): void {
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new Error(`${where} has the unknown field ${JSON.stringify(unknown)}`);
 }

@@ -14,6 +14,14 @@ export function parsePublicKeys(pems: readonly Uint8Array[]): KeyObject[] {
   });
 }
 
+/** Public keys of Rekor logs, which sign by ECDSA. @throws Error */
+export function parseRekorKeys(pems: readonly Uint8Array[]): KeyObject[] {
+  return parsePublicKeys(pems).map((key) => {
+    if (key.asymmetricKeyType === "ec") return key;
+    throw new Error(`Rekor keys of type ${key.asymmetricKeyType ?? "unknown"} are not supported`);
+  });
+}
+
 /** True when one of the keys made the signature. cosign hashes with SHA-256 whatever the curve is. */
 export function isSignedByOne(keys: readonly KeyObject[], payload: Uint8Array, signature: Uint8Array): boolean {
   return keys.some((key) => {
