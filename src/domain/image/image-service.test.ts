@@ -152,6 +152,23 @@ describe("the signature policy", () => {
     assert.deepEqual(policies.checks.at(-1)?.known, [signature]);
   });
 
+  it("gets what cosign puts beside a signature: the log's promise, and certificates", async () => {
+    const { images, registry, policies } = exampleImages();
+    const { manifestDigest } = registry.addImage(busybox, [layer]);
+    const cosign = { bundle: "{}", certificate: "a certificate", chain: "its authorities" };
+    const further = Object.entries(cosign).map(([name, value]) => [`dev.sigstore.cosign/${name}`, value]);
+    const annotations = { ...payload.annotations, ...Object.fromEntries(further) };
+    const place = `docker.io/library/busybox:${manifestDigest.replace(":", "-")}.sig`;
+    registry.addArtifact(place, [{ ...payload, annotations }]);
+    policies.signed.add("docker.io/library/busybox");
+    policies.atUse = true;
+    const id = await images.pull(pullRequest(busybox));
+    await images.allow({ image: id, userSpecifiedImage: "busybox:1" }, "team");
+    const [known] = policies.checks.at(-1)?.known ?? [];
+    assert.ok(known?.kind === "sigstore");
+    assert.deepEqual([known.rekorBundle, known.certificate, known.chain], ["{}", "a certificate", "its authorities"]);
+  });
+
   it("refuses the use of an image that another namespace's policy let in", async () => {
     const { images, registry, policies } = exampleImages();
     registry.addImage(busybox, [layer]);
