@@ -54,6 +54,25 @@ test("a manifest that does not fit the digest in the answer's header is data los
   await assert.rejects(resolve("app"), { kind: "data-loss" });
 });
 
+test("a damaged manifest is told by its digest, also where it cannot be read any more", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { descriptor, manifest } = server.addImage("app", { tag: "latest" });
+  const whole = Buffer.from(JSON.stringify(manifest));
+  server.intercept = (request, response) => {
+    if (!request.url?.includes("/manifests/")) return false;
+    response.setHeader("docker-content-digest", descriptor.digest);
+    response.end(whole.subarray(0, whole.length / 2));
+    return true;
+  };
+  for (const name of ["app", `app@${descriptor.digest}`]) {
+    await assert.rejects(resolve(name), {
+      kind: "data-loss",
+      message: /the manifest .* has digest sha256:.*, expected sha256:/,
+    });
+  }
+});
+
 test("a sha512 digest is asked for, verified and kept", async () => {
   await using setup = await setUp();
   const { server, resolve } = setup;

@@ -58,11 +58,30 @@ async function fetchManifest(
   const request = { path: `manifests/${tagOrDigest}`, headers, expect: [200], signal };
   const answer = await endpoint.getBytes(request, limits.manifestBytes, what);
   const served = answer.bytes;
-  const document = parseManifestDocument(served, answer.headers["content-type"], what, limits);
-  const bytes = document.kind === "schema1" ? schema1Payload(served, what) : served;
+  const type = answer.headers["content-type"];
   const expected = isDigest(tagOrDigest) ? tagOrDigest : contentDigest(answer.headers["docker-content-digest"]);
+  const document = parseServed(served, expected, what, () => parseManifestDocument(served, type, what, limits));
+  const bytes = document.kind === "schema1" ? schema1Payload(served, what) : served;
   if (expected !== undefined) verifyDigest(bytes, expected, what);
   return { bytes, digest: digestOf(bytes, expected === undefined ? "sha256" : algorithmOf(expected)), document };
+}
+
+/**
+ * What `parse` gives. The digest of a signed schema 1 manifest is that of a part that only parsing finds, so all other bytes than the
+ * expected ones are parsed too; when that fails, they are no schema 1 manifest, and what is wrong with them is their digest.
+ */
+function parseServed(
+  served: Uint8Array,
+  expected: Digest | undefined,
+  what: string,
+  parse: () => ManifestDocument,
+): ManifestDocument {
+  try {
+    return parse();
+  } catch (error) {
+    if (expected !== undefined) verifyDigest(served, expected, what);
+    throw error;
+  }
 }
 
 /** What the registry says the digest is; a cut or changed answer does not fit it. */

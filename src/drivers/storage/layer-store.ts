@@ -34,7 +34,14 @@ export interface LayerRequest {
 }
 
 const recordName = "layer.json";
+/** Of compressed layers: after as many the disk is set to write, so that little is left to wait for when the last layer ends. */
+const writeOutBytes = 16 * 1024 * 1024;
 const readsAtOnce = 16;
+
+interface UnderWay {
+  /** The disk has failed to write something, maybe of this layer. */
+  writeFailure?: unknown;
+}
 
 /** Unpacked layers by chain id. */
 export class LayerStore {
@@ -53,7 +60,9 @@ export class LayerStore {
   /** Layers that power loss could still take, and the sync that ends this, once it has begun. */
   readonly #unsynced = new Map<ChainId, Promise<void> | undefined>();
   /** Layers that are being fetched. */
-  #underWay = 0;
+  readonly #underWay = new Set<UnderWay>();
+  /** Compressed bytes unpacked since the disk was last set to write. */
+  #unwrittenBytes = 0;
 
   constructor(parts: {
     layout: Layout;
@@ -178,20 +187,22 @@ export class LayerStore {
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
-    this.#underWay += 1;
+    const underWay: UnderWay = {};
+    this.#underWay.add(underWay);
     try {
       return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
-        this.#unpackBeside(layer, signal, report),
+        this.#unpackBeside(layer, underWay, signal, report),
       );
     } finally {
-      this.#underWay -= 1;
-      // A sync slows down layers that are being unpacked: the last of them begins it for all.
-      if (this.#underWay === 0) this.#sync();
+      this.#underWay.delete(underWay);
+      // The last layer begins the sync for all.
+      if (this.#underWay.size === 0) this.#sync();
     }
   }
 
   async #unpackBeside(
     layer: LayerRequest,
+    underWay: UnderWay,
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
@@ -201,7 +212,8 @@ export class LayerStore {
     await mkdir(diff, { recursive: true });
     undo.defer(() => this.#trees.removeLater(staging));
     await chmod(diff, 0o755);
-    const written = await this.#unpack(layer, diff, signal, report);
+    const written = await this.#unpack(layer, diff, signal, this.#writingOut(report));
+    if (underWay.writeFailure !== undefined) throw lost([layer.chainId], underWay.writeFailure);
     if (written.skippedXattrs.length > 0) {
       const names = written.skippedXattrs.slice(0, 10).join(", ");
       this.#logger.warn(`layer ${layer.source.digest}: the file system does not take the attributes ${names}`);
@@ -260,6 +272,26 @@ export class LayerStore {
     this.#unsynced.set(chainId, undefined);
   }
 
+  /** Sets the disk to write from time to time while layers are unpacked. */
+  #writingOut(report: (progress: UnpackProgress) => void): (progress: UnpackProgress) => void {
+    let before = 0;
+    return (progress) => {
+      this.#unwrittenBytes += progress.compressedBytes - before;
+      before = progress.compressedBytes;
+      if (this.#unwrittenBytes >= writeOutBytes) this.#writeOut();
+      report(progress);
+    };
+  }
+
+  /** The kernel reports a failed write once, to whoever syncs next: what is not synced by then may be hurt. */
+  #writeOut(): void {
+    this.#unwrittenBytes = 0;
+    this.#disk.sync().catch((error: unknown) => {
+      for (const layer of this.#underWay) layer.writeFailure = error;
+      for (const [chainId, sync] of this.#unsynced) if (sync === undefined) this.#forget(chainId);
+    });
+  }
+
   /** Begins to sync all layers that wait for it. */
   #sync(): void {
     const waiting = [...this.#unsynced].filter(([, sync]) => sync === undefined).map(([chainId]) => chainId);
@@ -274,18 +306,24 @@ export class LayerStore {
 
   /** The kernel reports a failed write once and forgets the data: the layers cannot be trusted. */
   #lose(chainIds: readonly ChainId[], error: unknown): never {
-    for (const chainId of chainIds) {
-      this.#unsynced.delete(chainId);
-      this.#layers.delete(chainId);
-    }
-    const message = `layers ${chainIds.join(", ")} could not be synced to disk: ${messageOf(error)}`;
-    throw new DomainError("data-loss", message, { cause: error });
+    for (const chainId of chainIds) this.#forget(chainId);
+    throw lost(chainIds, error);
+  }
+
+  #forget(chainId: ChainId): void {
+    this.#unsynced.delete(chainId);
+    this.#layers.delete(chainId);
   }
 
   async close(): Promise<void> {
     await this.#flights.settled();
     await Promise.allSettled([...this.#unsynced.values()].filter((sync) => sync !== undefined));
   }
+}
+
+function lost(chainIds: readonly ChainId[], error: unknown): DomainError {
+  const message = `layers ${chainIds.join(", ")} could not be synced to disk: ${messageOf(error)}`;
+  return new DomainError("data-loss", message, { cause: error });
 }
 
 async function writeRecord(layer: StoredLayer, directory: string): Promise<void> {
