@@ -6,6 +6,8 @@ import { EncodedItems } from "./encoded-list.ts";
 import { exampleContainer, exampleImage, exampleSandbox } from "./examples.ts";
 import {
   ContainerSchema,
+  ContainerState,
+  ImageStatusResponseSchema,
   ListContainersResponseSchema,
   ListImagesResponseSchema,
   ListPodSandboxResponseSchema,
@@ -81,8 +83,30 @@ describe("encoded lists", () => {
     assert.deepEqual([...containerItems.batches(StreamContainersResponseSchema, [])], []);
   });
 
+  it("are the same message for as long as every entity is, when they are long", () => {
+    const entities = containers(100);
+    const first = containerItems.list(ListContainersResponseSchema, entities);
+    assert.equal(containerItems.list(ListContainersResponseSchema, [...entities]), first);
+    const [one, ...others] = entities;
+    assert.ok(one !== undefined);
+    const changed = [{ ...one, state: { kind: "created" as const } }, ...others];
+    const idsAndStates = (list: readonly Container[]) =>
+      fromBinary(
+        ListContainersResponseSchema,
+        containerItems.list(ListContainersResponseSchema, list).frame.subarray(5),
+      ).containers.map(({ id, state }) => [id, state]);
+    assert.deepEqual(idsAndStates(changed)[0], [one.id, ContainerState.CONTAINER_CREATED]);
+    assert.deepEqual(
+      idsAndStates(others).map(([id]) => id),
+      others.map(({ id }) => id),
+    );
+    assert.deepEqual(idsAndStates([...others, one]).at(-1), [one.id, ContainerState.CONTAINER_RUNNING]);
+  });
+
   it("refuse a response of another shape", () => {
     assert.throws(() => containerItems.list(ListPodSandboxResponseSchema, []), TypeError);
     assert.throws(() => containerItems.list(ContainerSchema, []), TypeError);
+    assert.throws(() => [...containerItems.batches(ContainerSchema, [])], TypeError);
+    assert.throws(() => containerItems.inField(ImageStatusResponseSchema.field.image, []), TypeError);
   });
 });

@@ -35,16 +35,17 @@ export class EncodedItems<E extends object, I extends DescMessage> {
 
   /** The list in batches of the type `response`. */
   *batches<R extends DescMessage>(response: R, entities: readonly E[]): Generator<EncodedMessage<R>> {
+    this.#check(itemsOf(response));
     for (const batch of batches(entities)) yield this.#listOf(response, batch);
-    // A wrong type is told without entities too.
-    if (entities.length === 0) itemsOf(response);
   }
 
   /** The entities as the field `field` of a message, for `EncodedMessage.of`. */
   inField(field: DescField, entities: readonly E[]): Uint8Array[] {
     this.#check(field);
     const tag = new BinaryWriter().tag(field.number, WireType.LengthDelimited).finish();
-    return entities.flatMap((entity) => [tag, this.#encode(entity)]);
+    const pieces: Uint8Array[] = [];
+    for (const entity of entities) pieces.push(tag, this.#encode(entity));
+    return pieces;
   }
 
   #listOf<R extends DescMessage>(response: R, entities: readonly E[]): EncodedMessage<R> {

@@ -191,7 +191,8 @@ const codeOfReset: Readonly<Record<number, CodeName>> = {
 
 function failureOfStream(stream: ClientHttp2Stream, error: unknown): GrpcFailure {
   const wasReset = error instanceof Error && "code" in error && error.code === "ERR_HTTP2_STREAM_ERROR";
-  if (!wasReset) return lost(messageOf(error));
+  // HTTP/2 wraps the reason why it could not connect.
+  if (!wasReset) return lost(messageOf(error instanceof Error ? (error.cause ?? error) : error));
   const code = stream.rstCode ?? 0;
   return {
     codeName: codeOfReset[code] ?? "INTERNAL",
