@@ -52,7 +52,7 @@ describe("Exec", { skip: cannotRunPods() }, () => {
 
   it("says why a command cannot be run", async () => {
     const { outcome } = await runExec(suite.daemon, await container(), ["/no/such/command"]);
-    assert.match(String(outcome), /error executing command in container.*\/no\/such\/command.*no such file/);
+    assert.match(String(outcome), /error executing command in container.*\/no\/such\/command.*no such file/i);
   });
 
   it("lets a command open its standard streams by name", async () => {

@@ -17,7 +17,7 @@ import { freeSubnetPrefix } from "./subnet.ts";
 export type { DaemonSettings } from "./daemon-config.ts";
 
 const berth = path.resolve(import.meta.dirname, "../../bin/berth");
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 
 /** A berth of its own: folders, socket, bridge and cgroup parent are shared with nobody. */
