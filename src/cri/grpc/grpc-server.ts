@@ -51,7 +51,7 @@ export class GrpcServer {
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     this.#http2 = createServer({
-      settings: { initialWindowSize: windowBytes, maxConcurrentStreams, enablePush: false },
+      settings: { initialWindowSize: windowBytes, maxConcurrentStreams },
       maxSessionMemory: Math.max(
         leastSessionMegabytes,
         Math.ceil((heldBackAnswers * options.maxSendBytes) / bytesPerMegabyte),
