@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
@@ -26,7 +29,7 @@ import {
   untilTerminated,
 } from "../support/pods.ts";
 import { startRegistry } from "../support/registry.ts";
-import { cannotRunPods } from "../support/requirements.ts";
+import { cannotRunPods, findProgram } from "../support/requirements.ts";
 import { wrapPrograms, type WrappedPrograms } from "../support/wrapper.ts";
 
 const { runPodSandbox, listPodSandbox, listContainers } = RuntimeService.method;
@@ -269,3 +272,29 @@ function isAlive(pid: number | undefined): boolean {
     return false;
   }
 }
+
+describe("a container that is still being made when the next daemon starts", { skip: cannotRunPods() }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "berth-slow-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const runtime = path.join(folder, "runc");
+  const waits = path.join(folder, "waits");
+  const wait = `case " $* " in *" create "*) touch ${waits}.begun; while [ -e ${waits} ]; do sleep 0.05; done;; esac`;
+  writeFileSync(runtime, `#!/bin/sh\n${wait}\nexec ${findProgram("runc")} "$@"\n`, { mode: 0o755 });
+  const suite = useDaemon(() => ({ runtimePath: runtime }));
+
+  it("is ended with all that was at work on it", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "slow");
+    const before = daemon.footprint();
+    rmSync(`${waits}.begun`, { force: true });
+    writeFileSync(waits, "");
+    const cut = createContainer(daemon, pod, containerConfig(busybox, "a", ["sleep", "1000"])).catch(() => {});
+    await eventually("the runtime to begin", () => (existsSync(`${waits}.begun`) ? true : undefined));
+    await daemon.restart();
+    await cut;
+    rmSync(waits);
+    assert.deepEqual((await daemon.client.call(listContainers, {})).containers, []);
+    await daemon.holdsNoMoreThan(before);
+    await removePod(daemon, pod.id);
+  });
+});

@@ -33,6 +33,8 @@ function ending(container: Container): {
 
 /** Undoes whatever a container may have, also one that was half-made when the daemon died. */
 export async function discardContainer(drivers: ContainerDrivers, container: Container): Promise<void> {
+  // A monitor whose daemon died goes on, and would make the container after this.
+  await drivers.monitor.halt(container.id, drivers.bundles.path(container.id));
   await drivers.runtimes.get(container.runtimeHandler).delete(container.id, { force: true });
   const sandbox = drivers.sandboxes.index.current(container.sandboxId);
   if (sandbox !== undefined) await drivers.cgroups.removeMonitorGroup(sandbox.cgroupParent, container.id);
