@@ -10,24 +10,21 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 function fakeProcess(test: TestContext) {
   test.mock.timers.enable({ apis: ["setTimeout"] });
   const state = {
-    busyMs: 1000,
     residentMiB: 100,
     heapMiB: 30,
-    processorMs: 0,
+    processorMs: 1000,
     failure: undefined as Error | undefined,
   };
   const done: string[] = [];
   let elapsedMs = 0;
   const steps: MemorySteps = {
     elapsedMs: () => elapsedMs,
-    busyMs: () => state.busyMs,
     residentBytes: () => state.residentMiB * mebibyte,
     heapBytes: () => state.heapMiB * mebibyte,
     collectGarbage() {
       done.push("collect");
       state.heapMiB = 20;
       state.processorMs += 100;
-      state.busyMs += 100;
     },
     async dropPages() {
       await Promise.resolve();
@@ -39,9 +36,9 @@ function fakeProcess(test: TestContext) {
     processorMs: () => state.processorMs,
   };
   /** Half seconds, each with so much work. */
-  const pass = async (halfSeconds: number, busyMsEach = 0): Promise<void> => {
+  const pass = async (halfSeconds: number, msEach = 0): Promise<void> => {
     for (let passed = 0; passed < halfSeconds; passed += 1) {
-      state.busyMs += busyMsEach;
+      state.processorMs += msEach;
       elapsedMs += 500;
       test.mock.timers.tick(500);
       await settle();
@@ -71,7 +68,7 @@ describe("a release of memory", () => {
   it("does not come while there is work", async (test) => {
     const { done, start, pass } = fakeProcess(test);
     start();
-    await pass(1000, 26);
+    await pass(1000, 51);
     assert.deepEqual(done, []);
   });
 
@@ -82,29 +79,39 @@ describe("a release of memory", () => {
     done.length = 0;
     await pass(5, 500);
     state.residentMiB = 57;
-    await pass(10);
+    await pass(25);
     assert.deepEqual(done, []);
     state.residentMiB = 59;
     await pass(5);
     assert.deepEqual(done, ["drop"]);
-    await pass(10, 500);
+    await pass(25, 500);
     state.residentMiB = 70;
     state.heapMiB = 28;
     await pass(3);
     assert.deepEqual(done, ["drop", "collect", "drop"]);
   });
 
+  it("is not repeated within seconds, since what is used all the time comes back at once", async (test) => {
+    const { state, done, start, pass } = fakeProcess(test);
+    start();
+    for (let halfSecond = 0; halfSecond < 60; halfSecond += 1) {
+      await pass(1, 10);
+      state.residentMiB = 60;
+    }
+    assert.deepEqual(done, ["collect", "drop", "drop", "drop"]);
+  });
+
   it("costs little beside the work", async (test) => {
     const { state, done, start, pass } = fakeProcess(test);
     start();
-    state.busyMs = 0;
+    state.processorMs = 0;
     for (let round = 0; round < 100; round += 1) {
       state.residentMiB = 100;
       state.heapMiB = 30;
-      await pass(2, 20);
+      await pass(40, 1);
     }
-    // Of 4000 ms of work three hundredths are 120, one twentieth is 200; the last of each passes that.
-    assert.equal(done.filter((step) => step === "collect").length, 2);
+    // A twentieth of 4000 ms of work is 200; the last of each goes beyond.
+    assert.equal(done.filter((step) => step === "collect").length, 3);
     assert.equal(done.filter((step) => step === "drop").length, 11);
   });
 
@@ -114,7 +121,7 @@ describe("a release of memory", () => {
     start();
     await pass(2);
     state.failure = undefined;
-    state.busyMs += 10_000;
+    state.processorMs += 10_000;
     await pass(10);
     assert.deepEqual(done, ["collect"]);
   });

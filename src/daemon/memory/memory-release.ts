@@ -5,8 +5,8 @@ import type { Logger } from "#observability/logger.ts";
 export interface MemorySteps {
   /** Time that has passed, whenever it began. */
   elapsedMs(): number;
-  /** For how long the event loop has been busy since the start of the process. */
-  busyMs(): number;
+  /** Processor time that the process has used, all threads. */
+  processorMs(): number;
   residentBytes(): number;
   /** What the JavaScript heap takes, used or not. */
   heapBytes(): number;
@@ -14,24 +14,24 @@ export interface MemorySteps {
   collectGarbage(): void;
   /** Gives what else is not needed back, off this thread. */
   dropPages(): Promise<void>;
-  /** Processor time of the process so far. */
-  processorMs(): number;
 }
 
 /** How often it is looked whether the daemon is busy: while it is, or has been, and while nothing happens. */
 const lookIntervalMs = 500;
 const idleLookIntervalMs = 2500;
-/** Of the time between two looks: below the first the daemon counts as quiet, below the other as idle. */
-const quietShare = 0.05;
+/** Processor time as a share of what passes: below the first the daemon counts as quiet, below the other as idle. */
+const quietShare = 0.1;
 const idleShare = 0.005;
 /** How many looks have to find it quiet, one after the other. */
 const quietLooks = 2;
 /** What is worth dropping pages, and what is worth collecting garbage too. */
 const residentGrowthBytes = 8 << 20;
 const heapGrowthBytes = 8 << 20;
-/** What either may cost, as a share of the time that the event loop was busy with something else. */
+/** What either may cost, as a share of the processor time that all else took. */
 const dropCostShare = 0.05;
-const collectCostShare = 0.03;
+const collectCostShare = 0.05;
+/** Between two releases: what is used all the time comes back at once, and would be dropped again and again. */
+const pauseMs = 10_000;
 
 /**
  * Gives memory back at quiet moments that follow work: after the start, a burst of pods, or a while of probes. What work has touched once
@@ -43,11 +43,12 @@ export class MemoryRelease implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
   #lookedAtMs: number;
-  #busyMs: number;
+  #processorMs: number;
   #quietLooks = 0;
   /** After the last release. */
   #residentBytes = 0;
   #heapBytes = 0;
+  #notBeforeMs = 0;
   /** What the releases so far have cost. */
   #dropMs = 0;
   #collectMs = 0;
@@ -55,7 +56,7 @@ export class MemoryRelease implements Disposable {
   constructor(steps: MemorySteps, logger: Logger) {
     this.#steps = steps;
     this.#logger = logger;
-    this.#busyMs = steps.busyMs();
+    this.#processorMs = steps.processorMs();
     this.#lookedAtMs = steps.elapsedMs();
     this.#lookAgain(lookIntervalMs);
   }
@@ -72,17 +73,18 @@ export class MemoryRelease implements Disposable {
   async #look(): Promise<void> {
     const share = this.#busyShare();
     this.#quietLooks = share < quietShare ? this.#quietLooks + 1 : 0;
-    if (this.#quietLooks >= quietLooks && this.#dropMs <= this.#workMs * dropCostShare) await this.#releaseIfGrown();
+    const isAffordable = this.#dropMs <= this.#workMs * dropCostShare && this.#lookedAtMs >= this.#notBeforeMs;
+    if (this.#quietLooks >= quietLooks && isAffordable) await this.#releaseIfGrown();
     this.#lookAgain(share < idleShare && this.#quietLooks > quietLooks ? idleLookIntervalMs : lookIntervalMs);
   }
 
   /** Of the time since the last call. */
   #busyShare(): number {
     const nowMs = this.#steps.elapsedMs();
-    const busyMs = this.#steps.busyMs();
-    const share = (busyMs - this.#busyMs) / Math.max(1, nowMs - this.#lookedAtMs);
+    const processorMs = this.#steps.processorMs();
+    const share = (processorMs - this.#processorMs) / Math.max(1, nowMs - this.#lookedAtMs);
     this.#lookedAtMs = nowMs;
-    this.#busyMs = busyMs;
+    this.#processorMs = processorMs;
     return share;
   }
 
@@ -97,7 +99,7 @@ export class MemoryRelease implements Disposable {
   }
 
   get #workMs(): number {
-    return Math.max(0, this.#busyMs - this.#collectMs);
+    return Math.max(0, this.#processorMs - this.#collectMs - this.#dropMs);
   }
 
   async #release(): Promise<void> {
@@ -108,6 +110,7 @@ export class MemoryRelease implements Disposable {
     const dropMs = this.#steps.processorMs() - startMs;
     this.#dropMs += dropMs;
     this.#residentBytes = this.#steps.residentBytes();
+    this.#notBeforeMs = this.#steps.elapsedMs() + pauseMs;
     this.#logger.debug("memory was given back", {
       beforeMiB: Math.round(beforeBytes / 2 ** 20),
       afterMiB: Math.round(this.#residentBytes / 2 ** 20),

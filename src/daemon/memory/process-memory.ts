@@ -7,7 +7,6 @@ import type { MemorySteps } from "./memory-release.ts";
 export function processMemory(thread: { collectGarbage(): void }): MemorySteps {
   return {
     elapsedMs: () => performance.now(),
-    busyMs: () => performance.eventLoopUtilization().active,
     residentBytes: () => process.memoryUsage.rss(),
     heapBytes: () => v8.getHeapStatistics().total_heap_size,
     collectGarbage() {
