@@ -87,7 +87,12 @@ class DiskStorage implements Storage {
     this.#logger = logger;
     this.#disk = disk;
     this.#lock = parts.lock;
-    this.#inflaters = new WorkerPool({ name: "storage inflate", size: Math.ceil(workers / 2), idleMs: workerIdleMs });
+    this.#inflaters = new WorkerPool({
+      name: "storage inflate",
+      entry: "./inflate-worker.ts",
+      size: Math.ceil(workers / 2),
+      idleMs: workerIdleMs,
+    });
     this.#unpackers = new WorkerPool({ name: "storage unpack", size: workers, idleMs: workerIdleMs });
     const trees = new TreeJobs(layout, logger, workerIdleMs);
     const retry = { retries, retryDelayMs };

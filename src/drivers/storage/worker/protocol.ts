@@ -30,12 +30,16 @@ export interface FedRequest {
 
 export type JobKind = keyof Jobs;
 
-export type ToWorker =
-  | { [K in JobKind]: { kind: K; task: number; request: Jobs[K]["request"] } }[JobKind]
+/** What comes for a task after its request. */
+export type TaskMessage =
   /** The slot is the worker's until `taken`; only `length` bytes of it count. */
   | { kind: "data"; task: number; slot: number; length: number }
   | { kind: "end"; task: number }
   | { kind: "abort"; task: number };
+
+export type ToWorker =
+  | { [K in JobKind]: { kind: K; task: number; request: Jobs[K]["request"] } }[JobKind]
+  | TaskMessage;
 
 export type FromWorker =
   | { kind: "taken"; task: number; slot: number; length: number }

@@ -17,6 +17,8 @@ export interface Task<K extends JobKind> {
 
 export type OnTaken = (slot: number, length: number) => void;
 
+export type WorkerEntry = "./storage-worker.ts" | "./inflate-worker.ts";
+
 interface Running {
   onTaken: OnTaken;
   resolve: (result: Jobs[JobKind]["result"]) => void;
@@ -37,13 +39,16 @@ export class WorkerPool {
   readonly #size: number;
   readonly #idleMs: number;
   readonly #name: string;
+  readonly #entry: URL;
   readonly #members = new Set<Member>();
   readonly #exits = new Set<Promise<unknown>>();
   #nextTask = 1;
   #closed = false;
 
-  constructor(options: { name: string; size: number; idleMs: number }) {
+  /** `entry` is the file that the threads run; it decides what jobs they take. */
+  constructor(options: { name: string; entry?: WorkerEntry; size: number; idleMs: number }) {
     this.#name = options.name;
+    this.#entry = new URL(options.entry ?? "./storage-worker.ts", import.meta.url);
     this.#size = options.size;
     this.#idleMs = options.idleMs;
   }
@@ -89,7 +94,7 @@ export class WorkerPool {
   }
 
   #add(): Member {
-    const worker = new Worker(new URL("./storage-worker.ts", import.meta.url), {
+    const worker = new Worker(this.#entry, {
       name: this.#name,
       env: workerEnvironment(),
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 192 },
