@@ -5,8 +5,10 @@ import path from "node:path";
 import { describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { useDaemon } from "../support/fixture.ts";
+import { buildArtifact, buildImage } from "../support/image-builder.ts";
 import {
   containerConfig,
+  pull,
   runContainer,
   runPod,
   runToEnd,
@@ -93,6 +95,25 @@ describe("SELinux", { skip: cannotRunPods() || (hasSelinux ? false : "the kernel
     assert.match(label, /^system_u:object_r:container_file_t:s0:c\d+,c\d+$/);
     assert.equal(hostLabel(path.join(own, "below/file")), label);
     assert.equal(hostLabel(foreign), before);
+  });
+
+  it("labels image volumes as the container's own files, and artifacts so that all pods may read them", async () => {
+    const { daemon, registry, busybox } = suite;
+    const image = buildImage({ layers: [{ entries: [{ path: "dir/file", content: "x" }] }] });
+    const references = [
+      await registry.push(image, "test/labelled", "v1"),
+      await registry.push(buildArtifact({ "dir/file": "x" }), "test/labelled-artifact", "v1"),
+    ];
+    for (const reference of references) await pull(daemon, reference);
+    const mounts = references.map((reference, index) => ({ containerPath: `/${index}`, image: { image: reference } }));
+    const config = containerConfig(busybox, "a", ["sleep", "60"], { mounts });
+    const id = await runContainer(daemon, await runPod(daemon, "image-volumes"), config);
+    const root = `/proc/${await containerPid(daemon, id)}/root`;
+    const own = hostLabel(path.join(root, "/"));
+    for (const file of ["0", "0/dir/file"]) assert.equal(hostLabel(path.join(root, file)), own);
+    for (const file of ["1", "1/dir", "1/dir/file"])
+      assert.equal(hostLabel(path.join(root, file)), own.replace(/:c\d+,c\d+$/, ""));
+    await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
   });
 
   it("leaves privileged containers to the runtime's own domain", async () => {
