@@ -21,7 +21,8 @@ export class BlobStore {
   readonly #references: ReferenceCounts<Digest>;
   readonly #sizes = new Map<Digest, number>();
   readonly #flights = new SharedFlight<Digest, void, never>();
-  #unsynced = false;
+  /** Of the last blob written, for `SyncBatch.reached`. */
+  #written = 0;
 
   constructor(parts: {
     layout: Layout;
@@ -95,9 +96,13 @@ export class BlobStore {
 
   /** Resolves when all blobs survive power loss. */
   async synced(): Promise<void> {
-    if (!this.#unsynced) return;
-    await this.#disk.sync();
-    this.#unsynced = false;
+    try {
+      await this.#disk.reached(this.#written);
+    } catch (error) {
+      // The next to ask must not be told of this failure for ever.
+      this.#written = this.#disk.mark();
+      throw error;
+    }
   }
 
   /** Removes all blobs that nothing refers to. */
@@ -120,7 +125,7 @@ export class BlobStore {
         throw error;
       }
     });
-    this.#unsynced = true;
+    this.#written = this.#disk.mark();
     this.#sizes.set(digest, sizeBytes);
   }
 

@@ -9,6 +9,9 @@ export class SyncBatch {
   readonly #directory: FileHandle;
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
+  /** Syncs that have begun, and the last of them that has succeeded. */
+  #begun = 0;
+  #succeeded = 0;
 
   private constructor(directory: FileHandle) {
     this.#directory = directory;
@@ -25,10 +28,28 @@ export class SyncBatch {
       .catch(() => undefined)
       .then(() => {
         this.#next = undefined;
-        this.#running = syncFileSystem(this.#directory.fd);
+        this.#running = this.#syncNow();
         return this.#running;
       });
     return this.#next;
+  }
+
+  /** Stands for all that has been written by now, for `reached`. */
+  mark(): number {
+    return this.#begun + 1;
+  }
+
+  /** Resolves when what `mark` stands for is on disk; begins a sync only when none has begun since. @throws SystemError */
+  async reached(mark: number): Promise<void> {
+    if (this.#succeeded >= mark) return;
+    await (this.#begun >= mark ? this.#running : this.sync());
+  }
+
+  async #syncNow(): Promise<void> {
+    this.#begun += 1;
+    const number = this.#begun;
+    await syncFileSystem(this.#directory.fd);
+    this.#succeeded = number;
   }
 
   async close(): Promise<void> {
