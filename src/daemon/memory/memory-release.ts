@@ -32,6 +32,8 @@ const dropCostShare = 0.05;
 const collectCostShare = 0.05;
 /** Between two releases: what is used all the time comes back at once, and would be dropped again and again. */
 const pauseMs = 10_000;
+/** What is worth a release before that. */
+const urgentGrowthBytes = 24 << 20;
 
 /**
  * Gives memory back at quiet moments that follow work: after the start, a burst of pods, or a while of probes. What work has touched once
@@ -48,7 +50,7 @@ export class MemoryRelease implements Disposable {
   /** After the last release. */
   #residentBytes = 0;
   #heapBytes = 0;
-  #notBeforeMs = 0;
+  #pauseEndsAtMs = 0;
   /** What the releases so far have cost. */
   #dropMs = 0;
   #collectMs = 0;
@@ -73,7 +75,7 @@ export class MemoryRelease implements Disposable {
   async #look(): Promise<void> {
     const share = this.#busyShare();
     this.#quietLooks = share < quietShare ? this.#quietLooks + 1 : 0;
-    const isAffordable = this.#dropMs <= this.#workMs * dropCostShare && this.#lookedAtMs >= this.#notBeforeMs;
+    const isAffordable = this.#dropMs <= this.#workMs * dropCostShare;
     if (this.#quietLooks >= quietLooks && isAffordable) await this.#releaseIfGrown();
     this.#lookAgain(share < idleShare && this.#quietLooks > quietLooks ? idleLookIntervalMs : lookIntervalMs);
   }
@@ -89,7 +91,8 @@ export class MemoryRelease implements Disposable {
   }
 
   async #releaseIfGrown(): Promise<void> {
-    if (this.#steps.residentBytes() - this.#residentBytes < residentGrowthBytes) return;
+    const worthwhileBytes = this.#lookedAtMs < this.#pauseEndsAtMs ? urgentGrowthBytes : residentGrowthBytes;
+    if (this.#steps.residentBytes() - this.#residentBytes < worthwhileBytes) return;
     try {
       await this.#release();
     } catch (error) {
@@ -110,7 +113,7 @@ export class MemoryRelease implements Disposable {
     const dropMs = this.#steps.processorMs() - startMs;
     this.#dropMs += dropMs;
     this.#residentBytes = this.#steps.residentBytes();
-    this.#notBeforeMs = this.#steps.elapsedMs() + pauseMs;
+    this.#pauseEndsAtMs = this.#steps.elapsedMs() + pauseMs;
     this.#logger.debug("memory was given back", {
       beforeMiB: Math.round(beforeBytes / 2 ** 20),
       afterMiB: Math.round(this.#residentBytes / 2 ** 20),
