@@ -1,7 +1,5 @@
-import { closeSync, fstatSync, statfsSync } from "node:fs";
-import { isReadable, openPidfd } from "#kernel/epoll.ts";
-
-const pidfsMagic = 0x50494446;
+import { closeSync, fstatSync } from "node:fs";
+import { createEventfd, isReadable, openPidfd } from "#kernel/epoll.ts";
 
 /** What identities by pidfd begin with; those by start time are digits. */
 export const pidfdPrefix = "pidfd:";
@@ -16,9 +14,22 @@ export function pidfdIdentity(pid: number): string | undefined {
   if (fd === undefined) return undefined;
   try {
     if (isReadable(fd)) return undefined;
-    const { type } = statfsSync(`/proc/self/fd/${fd}`);
-    if (type !== pidfsMagic) throw new Error("pidfds identify processes since Linux 6.9, and this is older");
-    return `${pidfdPrefix}${fstatSync(fd, { bigint: true }).ino}`;
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    anonymousDevice ??= deviceOfEventfd();
+    if (dev === anonymousDevice) throw new Error("pidfds identify processes since Linux 6.9, and this is older");
+    return `${pidfdPrefix}${ino}`;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+let anonymousDevice: bigint | undefined;
+
+/** Before there was pidfs, pidfds were on this device too, all with the same inode. A policy may forbid to ask for the kind. */
+function deviceOfEventfd(): bigint {
+  const fd = createEventfd();
+  try {
+    return fstatSync(fd, { bigint: true }).dev;
   } finally {
     closeSync(fd);
   }
