@@ -92,13 +92,19 @@ export class ContainerService implements Containers {
   list(
     filter: EntityFilter & { sandboxId?: string; state?: "created" | "running" | "exited" | "unknown" },
   ): Container[] {
-    const { sandboxId } = filter;
-    return this.#index.all().filter((container) => {
+    return this.#candidates(filter.sandboxId).filter((container) => {
       if (container.state.kind === "creating") return false;
-      if (sandboxId !== undefined && !container.sandboxId.startsWith(sandboxId)) return false;
       if (filter.state !== undefined && criState[container.state.kind] !== filter.state) return false;
       return fitsFilter(container, filter);
     });
+  }
+
+  /** Those of the sandbox that has the id, or of all whose id begins so. */
+  #candidates(sandboxId: string | undefined): readonly Container[] {
+    if (sandboxId === undefined) return this.#index.all();
+    const { store, sandboxes } = this.#drivers.container;
+    if (sandboxes.index.current(sandboxId) !== undefined) return store.ofSandbox(sandboxId);
+    return this.#index.all().filter((container) => container.sandboxId.startsWith(sandboxId));
   }
 
   async verbose(container: Container): Promise<Record<string, string>> {
