@@ -167,6 +167,8 @@ export class LayerStore {
   async synced(chainIds: readonly ChainId[]): Promise<void> {
     this.#sync();
     for (const chainId of chainIds) await this.#unsynced.get(chainId);
+    const missing = chainIds.filter((chainId) => !this.#layers.has(chainId));
+    if (missing.length > 0) throw lost(missing, new Error("the disk has failed to write them"));
   }
 
   /** Removes all layers that nothing refers to. */
