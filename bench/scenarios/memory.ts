@@ -8,7 +8,8 @@ import { eachDaemon, figuresOf, standAll, type Bench, type Scenario } from "./sc
 const name = "memory";
 /** How often a kubelet probes unless a pod says otherwise. */
 const probePeriodSeconds = 10;
-const settleMs = 3000;
+/** What a burst leaves is given back within seconds: threads for layers end, heaps shrink. */
+const settleMs = 12_000;
 
 /** What a daemon and its helpers keep, and what they use of the processor when nothing is asked. */
 export const memory: Scenario<{ some: number; many: number; probeSeconds: number; idleSeconds: number }> = {

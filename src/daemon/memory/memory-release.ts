@@ -30,10 +30,14 @@ const heapGrowthBytes = 8 << 20;
 /** What either may cost, as a share of the processor time that all else took. */
 const dropCostShare = 0.05;
 const collectCostShare = 0.05;
+/** What collections may cost before that counts: the start and the first images leave much. */
+const freeCollectMs = 250;
 /** Between two releases: what is used all the time comes back at once, and would be dropped again and again. */
 const pauseMs = 10_000;
 /** What is worth a release before that. */
 const urgentGrowthBytes = 24 << 20;
+/** After so many idle looks, some ten seconds, a release is followed by another: threads have ended since, and heaps have holes. */
+const idleLooks = 6;
 
 /**
  * Gives memory back at quiet moments that follow work: after the start, a burst of pods, or a while of probes. What work has touched once
@@ -47,9 +51,11 @@ export class MemoryRelease implements Disposable {
   #lookedAtMs: number;
   #processorMs: number;
   #quietLooks = 0;
+  #idleLooks = 0;
   /** After the last release. */
   #residentBytes = 0;
   #heapBytes = 0;
+  #owesAnother = false;
   #pauseEndsAtMs = 0;
   /** What the releases so far have cost. */
   #dropMs = 0;
@@ -75,9 +81,10 @@ export class MemoryRelease implements Disposable {
   async #look(): Promise<void> {
     const share = this.#busyShare();
     this.#quietLooks = share < quietShare ? this.#quietLooks + 1 : 0;
+    this.#idleLooks = share < idleShare ? this.#idleLooks + 1 : 0;
     const isAffordable = this.#dropMs <= this.#workMs * dropCostShare;
     if (this.#quietLooks >= quietLooks && isAffordable) await this.#releaseIfGrown();
-    this.#lookAgain(share < idleShare && this.#quietLooks > quietLooks ? idleLookIntervalMs : lookIntervalMs);
+    this.#lookAgain(this.#idleLooks > quietLooks ? idleLookIntervalMs : lookIntervalMs);
   }
 
   /** Of the time since the last call. */
@@ -92,7 +99,12 @@ export class MemoryRelease implements Disposable {
 
   async #releaseIfGrown(): Promise<void> {
     const worthwhileBytes = this.#lookedAtMs < this.#pauseEndsAtMs ? urgentGrowthBytes : residentGrowthBytes;
-    if (this.#steps.residentBytes() - this.#residentBytes < worthwhileBytes) return;
+    const residentBytes = this.#steps.residentBytes();
+    // A thread may have ended.
+    this.#residentBytes = Math.min(this.#residentBytes, residentBytes);
+    const hasGrown = residentBytes - this.#residentBytes >= worthwhileBytes;
+    if (!hasGrown && !(this.#owesAnother && this.#idleLooks >= idleLooks)) return;
+    this.#owesAnother = hasGrown;
     try {
       await this.#release();
     } catch (error) {
@@ -124,7 +136,7 @@ export class MemoryRelease implements Disposable {
 
   /** Gives the processor time that it took. */
   #collectIfWorthwhile(): number {
-    if (this.#collectMs > this.#workMs * collectCostShare) return 0;
+    if (this.#collectMs > freeCollectMs + this.#workMs * collectCostShare) return 0;
     if (this.#steps.heapBytes() - this.#heapBytes < heapGrowthBytes) return 0;
     const startMs = this.#steps.processorMs();
     this.#steps.collectGarbage();
