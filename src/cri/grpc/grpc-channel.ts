@@ -14,6 +14,9 @@ import { formatTimeout } from "./timeout.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
 
+/** Room for a long list in one go, as clients have it that measure what a connection can take (grpc-go). */
+const windowBytes = 1024 * 1024;
+
 /** A call that ended with anything but OK. */
 export class GrpcCallError extends Error {
   override readonly name = "GrpcCallError";
@@ -97,8 +100,9 @@ export class GrpcChannel {
     if (known !== undefined && !known.closed && !known.destroyed) return known;
     const session = connect("http://localhost", {
       createConnection: () => connectSocket(this.#socketPath),
-      settings: { enablePush: false },
+      settings: { enablePush: false, initialWindowSize: windowBytes },
     });
+    session.once("connect", () => session.setLocalWindowSize(windowBytes));
     // Its calls are told by their streams.
     session.on("error", () => {});
     this.#session = session;
