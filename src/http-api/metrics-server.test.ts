@@ -85,7 +85,10 @@ describe("the metrics endpoint", () => {
 
   it("says which file or address it cannot use", async () => {
     const tls = { certPath: "/nowhere/cert.pem", keyPath: "/nowhere/key.pem", minVersion: "TLSv1.2" as const };
-    await assert.rejects(serveMetrics({ ...options, tls }), { kind: "invalid-argument", message: /\/nowhere\/(cert|key)\.pem/ });
+    await assert.rejects(serveMetrics({ ...options, tls }), {
+      kind: "invalid-argument",
+      message: /\/nowhere\/(cert|key)\.pem/,
+    });
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as { port: number };
