@@ -93,7 +93,7 @@ describe("probes of many pods beside pulls", { skip: cannotRunPods() }, () => {
     const containers = await Promise.all(
       pods.map((pod) => runContainer(daemon, pod, containerConfig(busybox, "app", untilTerminated))),
     );
-    const rehearsal = AbortSignal.timeout(durationMs / 6);
+    const rehearsal = AbortSignal.timeout(Math.round(durationMs / 6));
     await Promise.all([...containers.map((id) => probe(daemon, id, rehearsal)), pullOn(daemon, rehearsal)]);
     const before = holdings(daemon);
 

@@ -1,6 +1,10 @@
 import type { MessagePort } from "node:worker_threads";
 import { kindOf, messageOf } from "#errors/domain-error.ts";
+import { collectShared } from "#lib/collect-garbage.ts";
 import type { FedRequest, FromWorker, Jobs, JobKind, TaskMessage } from "./protocol.ts";
+
+/** Each leaves a few MiB of shared memory behind, which are freed when every thread that saw them has collected its garbage. */
+const tasksPerCollection = 8;
 
 /** A job that is fed with data. */
 export interface Consumer extends Disposable {
@@ -14,6 +18,7 @@ export class WorkerTasks {
   readonly #port: MessagePort;
   /** Tasks under way, with what they hold. */
   readonly #running = new Map<number, Disposable | undefined>();
+  #ended = 0;
   readonly #fed = new Map<number, { consumer: Consumer; request: FedRequest }>();
 
   constructor(port: MessagePort) {
@@ -100,7 +105,10 @@ export class WorkerTasks {
   #release(task: number): boolean {
     this.#running.get(task)?.[Symbol.dispose]();
     this.#fed.delete(task);
-    return this.#running.delete(task);
+    if (!this.#running.delete(task)) return false;
+    this.#ended += 1;
+    if (this.#ended % tasksPerCollection === 0) setImmediate(collectShared);
+    return true;
   }
 
   #send(message: FromWorker): void {
