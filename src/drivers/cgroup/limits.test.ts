@@ -2,17 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GroupLimits } from "./index.ts";
 import { cpuWeight, limitFiles } from "./limit-files.ts";
+import { noLimits } from "./limits-example.ts";
 import { groupPath, slicePath, slicesAbove } from "./slice-path.ts";
 import { limitProperties } from "./unit-limits.ts";
 
-const none: GroupLimits = {
-  cpuShares: 0,
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  memoryLimitBytes: 0,
-  hugepageLimits: [],
-  unified: {},
-};
 const some: GroupLimits = {
   cpuShares: 1024,
   cpuPeriodUs: 50_000,
@@ -28,8 +21,8 @@ function fileTexts(version: 1 | 2, limits: GroupLimits): string[] {
 
 describe("limits of a group as files", () => {
   it("are none where nothing is given", () => {
-    assert.deepEqual(fileTexts(1, none), []);
-    assert.deepEqual(fileTexts(2, none), []);
+    assert.deepEqual(fileTexts(1, noLimits), []);
+    assert.deepEqual(fileTexts(2, noLimits), []);
   });
 
   it("lie in the controllers' hierarchies on version 1, which knows no unified keys", () => {
@@ -53,7 +46,7 @@ describe("limits of a group as files", () => {
   });
 
   it("can be taken away", () => {
-    const unlimited = { ...none, cpuQuotaUs: -1, memoryLimitBytes: -1 };
+    const unlimited = { ...noLimits, cpuQuotaUs: -1, memoryLimitBytes: -1 };
     assert.deepEqual(fileTexts(1, unlimited), ["cpu/cpu.cfs_quota_us -1", "memory/memory.limit_in_bytes -1"]);
     assert.deepEqual(fileTexts(2, unlimited), ["/cpu.max max 100000", "/memory.max max"]);
   });
@@ -79,12 +72,12 @@ describe("limits of a slice as systemd's properties", () => {
   });
 
   it("round quotas up, since systemd would round them down", () => {
-    const [, perSecond] = limitProperties(2, { ...none, cpuQuotaUs: 1001, cpuPeriodUs: 100_000 });
+    const [, perSecond] = limitProperties(2, { ...noLimits, cpuQuotaUs: 1001, cpuPeriodUs: 100_000 });
     assert.deepEqual(perSecond, ["CPUQuotaPerSecUSec", "t", 20_000n]);
   });
 
   it("spell no limit as the largest number", () => {
-    assert.deepEqual(limitProperties(2, { ...none, memoryLimitBytes: -1 }), [["MemoryMax", "t", 2n ** 64n - 1n]]);
+    assert.deepEqual(limitProperties(2, { ...noLimits, memoryLimitBytes: -1 }), [["MemoryMax", "t", 2n ** 64n - 1n]]);
   });
 });
 

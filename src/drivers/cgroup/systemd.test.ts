@@ -5,18 +5,9 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import type { GroupLimits } from "./index.ts";
+import { noLimits } from "./limits-example.ts";
 import { systemdCgroups } from "./systemd.ts";
 import type { SystemdUnits } from "./systemd-units.ts";
-
-const noLimits: GroupLimits = {
-  cpuShares: 0,
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  memoryLimitBytes: 0,
-  hugepageLimits: [],
-  unified: {},
-};
 
 describe("groups by systemd", () => {
   let root: string;
