@@ -86,6 +86,8 @@ const images = await pushBaseImages(registry);
 // The durations of plugins are in the debug log.
 const parts = sharedParts({ runtime: values.runtime, logLevel: "debug" }, registry, images);
 const settings = { masquerade: values.masquerade, nodeOptions: "" };
+// A network that waits would hide what the plugins take, and one that is being made would be taken for the pod's.
+process.env["BERTH_STANDBY_NETWORKS"] = "0";
 const berth = await startOwnDaemon("berth", parts, settings, acquired);
 await pullServiceImage([berth], images.service);
 const floor = await layFloor([berth], images.service, parts, settings, acquired);
