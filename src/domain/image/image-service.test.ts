@@ -189,6 +189,28 @@ describe("the signature policy", () => {
   });
 });
 
+describe("an image that is listed again", () => {
+  it("is the same object until what it says has changed", async () => {
+    const pinned: string[] = [];
+    const { images, registry } = exampleImages({ pinnedPatterns: () => pinned });
+    registry.addImage(busybox, [layer]);
+    registry.addImage("docker.io/library/busybox:2", [layer]);
+    registry.addImage("docker.io/library/other:1", [layer, layer]);
+    await images.pull(pullRequest(busybox));
+    const first = images.find(busybox);
+    await images.pull(pullRequest("other:1"));
+    assert.equal(images.find(busybox), first);
+    assert.ok(first !== undefined && images.list("").includes(first));
+    await images.pull(pullRequest("busybox:2"));
+    const renamed = images.find(busybox);
+    assert.equal(renamed?.repoTags.length, 2);
+    pinned.push("*busybox*");
+    assert.equal(images.find(busybox)?.pinned, true);
+    pinned.pop();
+    assert.equal(images.find(busybox)?.pinned, false);
+  });
+});
+
 describe("the removal of an image", () => {
   it("by one of its tags takes away the tag, by its last one or its id everything", async () => {
     const { images, registry, storage } = exampleImages();

@@ -39,6 +39,7 @@ export interface ImageServiceOptions {
 export class ImageService implements Images {
   readonly #options: ImageServiceOptions;
   readonly #configs = new Map<string, ImageConfig | undefined>();
+  readonly #views = new WeakMap<ImageRecord, Image>();
   readonly #pulls = new SingleFlight<string, string>();
   readonly #board = new PullProgressBoard();
   readonly #stopping = new AbortController();
@@ -193,16 +194,23 @@ export class ImageService implements Images {
     }
   }
 
+  /** One object for as long as it says the same, so that the edge can keep what it makes of it. */
   #view(record: ImageRecord): Image {
-    return {
+    const pinned = isPinned(record, this.#options.pinnedPatterns());
+    const config = this.#configs.get(record.id);
+    const before = this.#views.get(record);
+    if (before?.pinned === pinned && before.config === config) return before;
+    const image: Image = {
       id: record.id,
       repoTags: record.repoTags,
       repoDigests: record.repoDigests,
       sizeBytes: record.unpackedSizeBytes,
-      pinned: isPinned(record, this.#options.pinnedPatterns()),
-      config: this.#configs.get(record.id),
+      pinned,
+      config,
       annotations: record.annotations ?? {},
     };
+    this.#views.set(record, image);
+    return image;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Digest, ImageConfig } from "#spec/oci-image.ts";
 
-/** An image as the CRI shows it. */
+/** An image as the CRI shows it. Never changed in place: for an image that has changed there is another object. */
 export interface Image {
   /** 64 hex of the config digest. */
   readonly id: string;

@@ -110,6 +110,7 @@ export class FakeStorage implements Storage {
     const taken = new Set([...record.repoTags, ...record.repoDigests]);
     for (const [id, other] of this.records) {
       const keep = (names: string[]): string[] => names.filter((name) => !taken.has(name));
+      if (![...other.repoTags, ...other.repoDigests].some((name) => taken.has(name))) continue;
       this.records.set(id, { ...other, repoTags: keep(other.repoTags), repoDigests: keep(other.repoDigests) });
     }
     this.records.set(record.id, structuredClone(record));

@@ -107,7 +107,7 @@ export interface Storage {
   readBlob(digest: Digest): Promise<Uint8Array>;
   blobPath(digest: Digest): string;
 
-  // Images. Reads come from memory, always a consistent snapshot.
+  // Images. Reads come from memory, always a consistent snapshot; a record is the same object until it is put or loses a name.
   images(): readonly ImageRecord[];
   image(id: string): ImageRecord | undefined;
   /**

@@ -114,6 +114,15 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       assert.deepEqual(storage.images(), [{ ...one, repoTags: ["r/b:1"] }]);
     });
 
+    it("keeps the object of a record that another image does not change", async () => {
+      const one = record([], { repoTags: ["r/a:1"] });
+      await storage.putImage(one);
+      const before = storage.image(one.id);
+      await storage.putImage(record([], { repoTags: ["r/b:1"] }));
+      assert.equal(storage.image(one.id), before);
+      assert.equal(storage.images()[0], before);
+    });
+
     it("refuses an image whose layer is not there", async () => {
       await assert.rejects(storage.putImage(record([layer()])), { kind: "aborted" });
     });
