@@ -12,7 +12,7 @@ import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
 import { startFromCache } from "./daemon/start-from-cache.ts";
 import { createHttpApi } from "#http-api/server.ts";
-import { adoptOrphans } from "#kernel/spawn.ts";
+import { adoptOrphans } from "#kernel/child-exits.ts";
 import type { Logger } from "#observability/logger.ts";
 
 /** A running daemon. */

@@ -4,7 +4,8 @@
 // end with `ended CODE`. The end of the input ends the program.
 import { closeSync, openSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { adoptOrphans, exitCodeOf, spawn, type ChildProcess } from "#kernel/spawn.ts";
+import { adoptOrphans, exitCodeOf } from "#kernel/child-exits.ts";
+import { spawn, type ChildProcess } from "#kernel/spawn.ts";
 
 const [logFile = "", cgroupFile = "", ...argv] = process.argv.slice(2);
 const env: Record<string, string> = {};
@@ -15,16 +16,16 @@ const inCgroup = ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', cgroupFile, ...
 adoptOrphans();
 let program: ChildProcess | undefined;
 
-function start(): void {
+async function start(): Promise<void> {
   const log = openSync(logFile, "a");
-  program = spawn(inCgroup, { env, newSession: true, fds: { 1: log, 2: log } });
+  program = await spawn(inCgroup, { env, newSession: true, fds: { 1: log, 2: log } });
   closeSync(log);
   process.stdout.write(`started ${program.pid}\n`);
   void program.exited.then((status) => process.stdout.write(`ended ${exitCodeOf(status)}\n`));
 }
 
 const commands = createInterface(process.stdin);
-commands.on("line", start);
+commands.on("line", () => void start());
 commands.on("close", () => {
   program?.kill("SIGKILL");
   process.exit();

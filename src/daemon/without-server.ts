@@ -1,6 +1,6 @@
 import { type Config, pathsOf } from "#config/index.ts";
 import type { Runtime } from "#domain/runtime.ts";
-import { adoptOrphans } from "#kernel/spawn.ts";
+import { adoptOrphans } from "#kernel/child-exits.ts";
 import type { Logger } from "#observability/logger.ts";
 import { openDomain } from "./open-domain.ts";
 

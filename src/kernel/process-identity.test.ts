@@ -6,7 +6,7 @@ import { spawn } from "./spawn.ts";
 
 describe("the identity of a process", () => {
   it("holds as long as the process lives", async () => {
-    const child = spawn(["/bin/sleep", "60"]);
+    const child = await spawn(["/bin/sleep", "60"]);
     const identity = identify(child.pid);
     assert.ok(identity !== undefined);
     assert.match(identity.startTime, /^\d+$/);
@@ -19,7 +19,7 @@ describe("the identity of a process", () => {
   });
 
   it("is the pidfd's number where /proc is denied", { skip: pidfdsHaveNumbers() ? false : "Linux 6.9" }, async () => {
-    const child = spawn(["/bin/sleep", "60"]);
+    const child = await spawn(["/bin/sleep", "60"]);
     const startTime = pidfdIdentity(child.pid);
     assert.ok(startTime !== undefined);
     assert.equal(pidfdIdentity(child.pid), startTime);

@@ -1,19 +1,22 @@
-import os from "node:os";
+import { type ExitStatus, expectChild, isAwaited } from "#kernel/child-exits.ts";
 import { memoryStdio, pipedStdio } from "#kernel/command-stdio.ts";
-import { check, libc, SystemError } from "#kernel/libc.ts";
+import { type CallDone, check, libc, SystemError } from "#kernel/libc.ts";
 
-// posix_spawn(3) instead of node:child_process: a fork of this process copies its page tables and stops the event loop for
-// about a millisecond, posix_spawn (vfork inside) takes a tenth of that.
-const posixSpawn = libc.func(
-  "int posix_spawn(_Out_ int *pid, const char *path, void *fileActions, void *attributes, const char **argv, const char **envp)",
-) as (
+type SpawnArguments = [
   pid: [number],
   path: string,
   fileActions: Buffer,
   attributes: Buffer,
   argv: (string | null)[],
   envp: (string | null)[],
-) => number;
+];
+
+// posix_spawn(3) instead of node:child_process: a fork of this process copies its page tables and stops the event loop for
+// about a millisecond, posix_spawn (vfork inside) takes a tenth of that. On another thread, since its caller waits until the
+// child has had a processor and has executed the program.
+const posixSpawn = libc.func(
+  "int posix_spawn(_Out_ int *pid, const char *path, void *fileActions, void *attributes, const char **argv, const char **envp)",
+) as { async: (...call: [...SpawnArguments, done: CallDone]) => void };
 const fileActionsInit = libc.func("int posix_spawn_file_actions_init(void *)") as (actions: Buffer) => number;
 const fileActionsDestroy = libc.func("int posix_spawn_file_actions_destroy(void *)") as (actions: Buffer) => number;
 const fileActionsDup2 = libc.func("int posix_spawn_file_actions_adddup2(void *, int, int)") as (
@@ -34,24 +37,11 @@ const attributesSigDefault = libc.func("int posix_spawnattr_setsigdefault(void *
   attributes: Buffer,
   set: Buffer,
 ) => number;
-const waitpid = libc.func("int waitpid(int, _Out_ int *status, int)") as (
-  pid: number,
-  status: [number],
-  flags: number,
+const attributesSigMask = libc.func("int posix_spawnattr_setsigmask(void *, void *)") as (
+  attributes: Buffer,
+  set: Buffer,
 ) => number;
-const prctl = libc.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)") as (
-  option: number,
-  a: number,
-  b: number,
-  c: number,
-  d: number,
-) => number;
-
-/** How a process ended: one of the two is set. `signal` is a name such as `SIGKILL`. */
-export interface ExitStatus {
-  exitCode: number | undefined;
-  signal: NodeJS.Signals | undefined;
-}
+const attributesDestroy = libc.func("int posix_spawnattr_destroy(void *)") as (attributes: Buffer) => number;
 
 export interface SpawnOptions {
   /** The whole environment of the child; nothing is inherited. */
@@ -65,38 +55,36 @@ export interface SpawnOptions {
 
 export interface ChildProcess {
   readonly pid: number;
-  /** Resolves when the child has ended and was reaped; never rejects. */
+  /** Resolves when the child has ended; never rejects. */
   readonly exited: Promise<ExitStatus>;
-  /** Sends a signal unless the child was reaped. The pid cannot have been reused, since only this file reaps. */
+  /** Sends a signal unless the child has ended. The pid cannot have been reused, since children are not reaped before. */
   kill(signal: NodeJS.Signals): void;
 }
 
-const running = new Map<number, (status: ExitStatus) => void>();
-const orphanListeners = new Set<(pid: number, status: ExitStatus) => void>();
-let adopting = false;
-let listening = false;
-
 /**
- * Starts `argv[0]` (an absolute path) and returns once it was executed.
+ * Starts `argv[0]` (an absolute path) and resolves once it was executed. The descriptors in `fds` are to be open until then.
  * @throws SystemError with the errno of the failed exec (`ENOENT`, `EACCES`, ...)
  */
-export function spawn(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+export async function spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<ChildProcess> {
   const program = argv[0] ?? "";
   const env = Object.entries(options.env ?? {}).map(([key, value]) => `${key}=${value}`);
+  // Both are read by the other thread: they have to live as long as the call.
   using actions = spawnFileActions(options);
-  listenForChildren();
+  using attributes = spawnAttributes(options);
+  using expected = expectChild();
   const pid: [number] = [0];
-  const errno = posixSpawn(pid, program, actions.buffer, spawnAttributes(options), [...argv, null], [...env, null]);
+  const errno = await new Promise<number>((resolve, reject) => {
+    const done: CallDone = (error, result) => (error === null ? resolve(result) : reject(error));
+    posixSpawn.async(pid, program, actions.buffer, attributes.buffer, [...argv, null], [...env, null], done);
+  });
   if (errno !== 0) throw new SystemError("posix_spawn", errno, program);
-  const { promise, resolve } = Promise.withResolvers<ExitStatus>();
-  const child = pid[0];
-  running.set(child, resolve);
-  keepAlive();
+  const [child] = pid;
+  const exited = expected.exit(child);
   return {
     pid: child,
-    exited: promise,
+    exited,
     kill(signal) {
-      if (running.has(child)) process.kill(child, signal);
+      if (isAwaited(child)) process.kill(child, signal);
     },
   };
 }
@@ -121,15 +109,23 @@ function spawnFileActions(options: SpawnOptions): { buffer: Buffer } & Disposabl
 }
 
 const setSigDefault = 0x04;
+const setSigMask = 0x08;
 const setSession = 0x80;
 
-function spawnAttributes(options: SpawnOptions): Buffer {
-  const attributes = Buffer.alloc(512);
-  attributesInit(attributes);
+function spawnAttributes(options: SpawnOptions): { buffer: Buffer } & Disposable {
+  const buffer = Buffer.alloc(512);
+  attributesInit(buffer);
   // Node ignores SIGPIPE, and ignored signals survive exec: give the child the defaults back.
-  attributesSigDefault(attributes, Buffer.alloc(128, 0xff));
-  attributesFlags(attributes, setSigDefault | (options.newSession === true ? setSession : 0));
-  return attributes;
+  attributesSigDefault(buffer, Buffer.alloc(128, 0xff));
+  // The thread that spawns may have signals blocked, and that survives exec, too.
+  attributesSigMask(buffer, Buffer.alloc(128));
+  attributesFlags(buffer, setSigDefault | setSigMask | (options.newSession === true ? setSession : 0));
+  return {
+    buffer,
+    [Symbol.dispose]() {
+      attributesDestroy(buffer);
+    },
+  };
 }
 
 let devNullFd: number | undefined;
@@ -139,78 +135,6 @@ function devNull(): number {
   const closeOnExec = 0o2000000;
   devNullFd ??= check(openCall("/dev/null", 2 | closeOnExec), "open", "/dev/null");
   return devNullFd;
-}
-
-/**
- * Makes this process the reaper of everything that its children leave behind (prctl(2), PR_SET_CHILD_SUBREAPER), so that
- * monitors and the processes of broken ones never stay as zombies. For the daemon only: it takes every child's status.
- */
-export function adoptOrphans(): void {
-  const setChildSubreaper = 36;
-  check(prctl(setChildSubreaper, 1, 0, 0, 0), "prctl");
-  adopting = true;
-  listenForChildren();
-}
-
-/** Calls `listener` for every adopted process that ended. Returns how to stop that. */
-export function onOrphanExit(listener: (pid: number, status: ExitStatus) => void): () => void {
-  orphanListeners.add(listener);
-  return () => orphanListeners.delete(listener);
-}
-
-function listenForChildren(): void {
-  if (listening) return;
-  listening = true;
-  process.on("SIGCHLD", reap);
-}
-
-// Node does not wait for signals: without something to wait for, a program would end before its children do.
-let keptAlive: NodeJS.Timeout | undefined;
-
-function keepAlive(): void {
-  const longestTimerMs = 2 ** 31 - 1;
-  if (running.size > 0) keptAlive ??= setInterval(() => {}, longestTimerMs);
-  else {
-    clearInterval(keptAlive);
-    keptAlive = undefined;
-  }
-}
-
-/** Takes the status of all ended children. Signals coalesce, so one may stand for many. */
-function reap(): void {
-  if (adopting) while (reapOne(-1));
-  else for (const pid of running.keys()) reapOne(pid);
-}
-
-function reapOne(which: number): boolean {
-  const noHang = 1;
-  const raw: [number] = [0];
-  const pid = waitpid(which, raw, noHang);
-  if (pid <= 0) return false;
-  const status = decodeStatus(raw[0]);
-  const resolve = running.get(pid);
-  running.delete(pid);
-  keepAlive();
-  if (resolve !== undefined) resolve(status);
-  else for (const listener of orphanListeners) listener(pid, status);
-  return true;
-}
-
-const signalNames = new Map(
-  Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
-);
-
-/** wait(2): the low seven bits are the signal, the next byte the exit code. */
-function decodeStatus(status: number): ExitStatus {
-  const signal = status & 0x7f;
-  if (signal === 0) return { exitCode: (status >> 8) & 0xff, signal: undefined };
-  return { exitCode: undefined, signal: signalNames.get(signal) ?? "SIGKILL" };
-}
-
-/** The exit code as a shell and the CRI count it: 128 + n for a process ended by signal n. */
-export function exitCodeOf(status: ExitStatus): number {
-  if (status.exitCode !== undefined) return status.exitCode;
-  return 128 + (status.signal === undefined ? 0 : os.constants.signals[status.signal]);
 }
 
 export interface RunOptions extends Omit<SpawnOptions, "fds"> {
@@ -238,7 +162,7 @@ export interface RunResult extends ExitStatus {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const makeStdio = options.pipes === true ? pipedStdio : memoryStdio;
   using stdio = makeStdio(options.input ?? "", options.maxOutputBytes ?? 1 << 20);
-  const child = spawn(argv, { ...options, fds: stdio.fds });
+  const child = await spawn(argv, { ...options, fds: stdio.fds });
   stdio.started();
   let timedOut = false;
   const timer =

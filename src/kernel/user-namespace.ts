@@ -31,7 +31,7 @@ export async function holdUserNamespace(
   const output = pipe();
   const flags = kinds.map((kind) => `--${kind}`);
   // It says a word once it is in the namespaces, and ends when its input does: also when this process dies.
-  const holder = spawn([unshare, ...flags, "/bin/sh", "-c", "echo; read -r _"], {
+  const holder = await spawn([unshare, ...flags, "/bin/sh", "-c", "echo; read -r _"], {
     env: { PATH: defaultSearchPath },
     fds: { 0: input.readFd, 1: output.writeFd },
   });

@@ -31,7 +31,7 @@ async function busyGroup(hierarchy: Hierarchy): Promise<Group> {
     await mkdir(directory);
     undo.defer(() => removeGroup(directory));
   }
-  const child = spawn(["/bin/sh", "-c", "while :; do :; done"]);
+  const child = await spawn(["/bin/sh", "-c", "while :; do :; done"]);
   undo.defer(async () => {
     child.kill("SIGKILL");
     await child.exited;

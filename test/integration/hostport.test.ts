@@ -74,7 +74,7 @@ async function network(filter: keyof typeof programs): Promise<Network> {
   const within = (place: Place, ...argv: string[]): Promise<string> =>
     command("ip", "netns", "exec", `${prefix}-${place}`, ...argv);
   await connect(within);
-  const pod = spawn(["/usr/sbin/ip", "netns", "exec", `${prefix}-pod`, process.execPath, "-e", server]);
+  const pod = await spawn(["/usr/sbin/ip", "netns", "exec", `${prefix}-pod`, process.execPath, "-e", server]);
   undo.defer(() => {
     pod.kill("SIGKILL");
     return pod.exited.then(() => {});

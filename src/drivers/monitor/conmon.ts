@@ -115,7 +115,7 @@ async function startConmon(
   using stderr = memoryFile();
   const answer = readSyncPipe(sync.readFd, request.timeoutMs);
   try {
-    const child = spawn(argv, {
+    const child = await spawn(argv, {
       env: { ...program.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
       cwd: request.bundle,
       fds: { 2: stderr.fd, 3: sync.writeFd, 4: start.readFd },

@@ -3,7 +3,8 @@ import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { identify } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { type ChildProcess, exitCodeOf, spawn } from "#kernel/spawn.ts";
+import { exitCodeOf } from "#kernel/child-exits.ts";
+import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { RuntimeOptions } from "./command-line-runtime.ts";
 import type { RuntimeCheckpointOptions } from "./index.ts";
 import { lastWords } from "./last-words.ts";
@@ -31,7 +32,7 @@ export async function checkpoint(
   using words = memoryFile();
   let child: ChildProcess;
   try {
-    child = spawn(argv, { env: options.env, fds: { 1: words.fd, 2: words.fd } });
+    child = await spawn(argv, { env: options.env, fds: { 1: words.fd, 2: words.fd } });
   } catch (error) {
     throw failed(`cannot be started: ${messageOf(error)}`, error);
   }

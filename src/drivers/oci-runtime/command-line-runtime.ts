@@ -1,5 +1,6 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { exitCodeOf, run } from "#kernel/spawn.ts";
+import { exitCodeOf } from "#kernel/child-exits.ts";
+import { run } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
 import type { OciFeatures } from "#spec/oci-runtime.ts";
 import { checkpoint } from "./checkpoint.ts";

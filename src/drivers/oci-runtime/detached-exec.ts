@@ -4,7 +4,8 @@ import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { identify } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { type ChildProcess, exitCodeOf, onOrphanExit, spawn } from "#kernel/spawn.ts";
+import { childExit, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
+import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import type { RuntimeOptions } from "./command-line-runtime.ts";
@@ -62,7 +63,7 @@ async function runToEnd(
     new DomainError("internal", `container ${id}: ${argv[0] ?? ""} exec ${how}`, { cause, facts: { argv } });
   let child: ChildProcess;
   try {
-    child = spawn(argv, { env, fds });
+    child = await spawn(argv, { env, fds });
   } catch (error) {
     throw failed(`cannot be started: ${messageOf(error)}`, error);
   }
@@ -84,24 +85,13 @@ class OrphanExits implements Disposable {
 
   /** What becomes of the process `pid`, which is alive or ended a moment ago. */
   follow(pid: number, alive: boolean): RuntimeExec {
-    const { promise, resolve } = Promise.withResolvers<number>();
-    let ended = false;
-    const end = (exitCode: number): void => {
-      ended = true;
-      resolve(exitCode);
-    };
     const known = this.#codes.get(pid);
     // A code that is known of a process that lives was of an earlier one with the same pid.
-    if (known !== undefined && !alive) end(known);
-    else {
-      const stop = onOrphanExit((orphan, status) => {
-        if (orphan !== pid) return;
-        stop();
-        end(exitCodeOf(status));
-      });
-    }
+    let ended = known !== undefined && !alive;
+    const exited = ended && known !== undefined ? Promise.resolve(known) : childExit(pid).then(exitCodeOf);
+    void exited.then(() => (ended = true));
     return {
-      exited: promise,
+      exited,
       kill() {
         // Only this process reaps it: until then the pid is its own.
         if (!ended) killTree(pid);

@@ -2,7 +2,8 @@ import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { BoundedPipe } from "#kernel/bounded-pipe.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { type ChildProcess, exitCodeOf, spawn } from "#kernel/spawn.ts";
+import { exitCodeOf } from "#kernel/child-exits.ts";
+import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import type { RuntimeOptions } from "./command-line-runtime.ts";
@@ -23,7 +24,7 @@ export async function execToEnd(
   using stderr = new BoundedPipe(maxOutputBytes);
   const argv = [options.path, ...globalArgs, "--log=/proc/self/fd/4", "exec", "--process=/proc/self/fd/3", id];
   const fds = { 1: stdout.writeFd, 2: stderr.writeFd, 3: document.fd, 4: log.fd };
-  const child = start(argv, options, fds, id);
+  const child = await start(argv, options, fds, id);
   stdout.closeWriteEnd();
   stderr.closeWriteEnd();
   let timedOut = false;
@@ -43,14 +44,14 @@ export async function execToEnd(
 
 const longestTimerMs = 2 ** 31 - 1;
 
-function start(
+async function start(
   argv: readonly string[],
   options: RuntimeOptions,
   fds: Readonly<Record<number, number>>,
   id: string,
-): ChildProcess {
+): Promise<ChildProcess> {
   try {
-    return spawn(argv, { env: options.env, fds });
+    return await spawn(argv, { env: options.env, fds });
   } catch (error) {
     throw new DomainError("internal", `container ${id}: cannot start ${options.path} exec: ${messageOf(error)}`, {
       cause: error,

@@ -8,7 +8,7 @@ import { countDefunctProcesses } from "./defunct.ts";
 describe("defunct processes", () => {
   it("are those that have ended and whose parent does not wait for them", async () => {
     // The program that the shell becomes knows nothing of the shell's child.
-    const parent = spawn(["/bin/sh", "-c", "true & exec sleep 60"]);
+    const parent = await spawn(["/bin/sh", "-c", "true & exec sleep 60"]);
     try {
       while ((await countDefunctProcesses(descendants(parent.pid))) !== 1) await delay(5);
       assert.equal(await countDefunctProcesses([parent.pid]), 0);

@@ -2,7 +2,7 @@ import os from "node:os";
 import { DomainError } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
 import { identify, isAlive, signalProcess } from "#kernel/process-identity.ts";
-import { exitCodeOf, onOrphanExit } from "#kernel/spawn.ts";
+import { endedChild, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
 import type { Processes } from "./index.ts";
 
 const remembered = 256;
@@ -31,7 +31,8 @@ export function hostProcesses(thread: KernelThread): Processes {
       return { exited: Promise.resolve(), close() {} };
     },
     reapedExitCode(pid) {
-      return reaped.get(pid);
+      const status = endedChild(pid);
+      return status === undefined ? reaped.get(pid) : exitCodeOf(status);
     },
   };
 }

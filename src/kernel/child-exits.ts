@@ -1,0 +1,202 @@
+import os from "node:os";
+import { check, checkOffThread, type CallDone, libc } from "#kernel/libc.ts";
+
+type WaitArguments = [idType: number, id: number, siginfo: Buffer, options: number];
+
+const waitid = libc.func("int waitid(int idtype, int id, void *siginfo, int options)") as ((
+  ...call: WaitArguments
+) => number) & { async: (...call: [...WaitArguments, done: CallDone]) => void };
+const prctl = libc.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)") as (
+  option: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+) => number;
+
+/** How a process ended: one of the two is set. `signal` is a name such as `SIGKILL`. */
+export interface ExitStatus {
+  exitCode: number | undefined;
+  signal: NodeJS.Signals | undefined;
+}
+
+/** The exit code as a shell and the CRI count it: 128 + n for a process ended by signal n. */
+export function exitCodeOf(status: ExitStatus): number {
+  if (status.exitCode !== undefined) return status.exitCode;
+  return 128 + (status.signal === undefined ? 0 : os.constants.signals[status.signal]);
+}
+
+// The end of a child is seen at once, and what is left of it is taken away a little later and by another thread. At once would be amid
+// the end of its last thread: both then clear the caches of /proc/PID, one in a loop until the other is done, which took this process
+// four milliseconds of a processor for each child, and under load many times that.
+const reapAfterMs = 20;
+
+const awaited = new Map<number, (status: ExitStatus) => void>();
+const orphanListeners = new Set<(pid: number, status: ExitStatus) => void>();
+/** Children that have ended and are still to be taken away. */
+const ended = new Set<number>();
+/** For each child that is being started: those that were taken away meanwhile, of which it may be one. */
+const takenMeanwhile = new Set<Map<number, ExitStatus>>();
+let adopting = false;
+let listening = false;
+
+/**
+ * Makes this process the reaper of everything that its children leave behind (prctl(2), PR_SET_CHILD_SUBREAPER), so that
+ * monitors and the processes of broken ones never stay as zombies. For the daemon only: it takes every child's status.
+ */
+export function adoptOrphans(): void {
+  const setChildSubreaper = 36;
+  check(prctl(setChildSubreaper, 1, 0, 0, 0), "prctl");
+  adopting = true;
+  listenForChildren();
+}
+
+/** Calls `listener` some time after an adopted process that nobody awaits has ended. Returns how to stop that. */
+export function onOrphanExit(listener: (pid: number, status: ExitStatus) => void): () => void {
+  orphanListeners.add(listener);
+  return () => orphanListeners.delete(listener);
+}
+
+/** A child that is being started: its end is noticed even if it comes before its pid is known. */
+export interface ExpectedChild extends Disposable {
+  /** Resolves when the child has ended; never rejects. The pid is not used again before. */
+  exit(pid: number): Promise<ExitStatus>;
+}
+
+/** To be called before a child is started; disposed when it was, or was not. */
+export function expectChild(): ExpectedChild {
+  listenForChildren();
+  const taken = new Map<number, ExitStatus>();
+  takenMeanwhile.add(taken);
+  return {
+    exit(pid) {
+      const status = taken.get(pid);
+      return status === undefined ? childExit(pid) : Promise.resolve(status);
+    },
+    [Symbol.dispose]: () => takenMeanwhile.delete(taken),
+  };
+}
+
+/** Resolves when the child `pid`, which may be an adopted one, has ended. One caller for each child. Never rejects. */
+export function childExit(pid: number): Promise<ExitStatus> {
+  const { promise, resolve } = Promise.withResolvers<ExitStatus>();
+  awaited.set(pid, resolve);
+  keepAlive();
+  // The signal may have come before.
+  look(pid);
+  return promise;
+}
+
+/** Whether somebody awaits this child, whose pid therefore is still its own. */
+export function isAwaited(pid: number): boolean {
+  return awaited.has(pid);
+}
+
+/** How a child ended that was not taken away yet; `undefined` for any other process. */
+export function endedChild(pid: number): ExitStatus | undefined {
+  const siginfo = Buffer.alloc(siginfoBytes);
+  const result = waitid(idType.pid, pid, siginfo, wait.exited | wait.noHang | wait.noWait);
+  return result === 0 ? decodeSiginfo(siginfo)?.status : undefined;
+}
+
+function listenForChildren(): void {
+  if (listening) return;
+  listening = true;
+  process.on("SIGCHLD", () => {
+    // Signals coalesce, so one may stand for many.
+    for (const pid of awaited.keys()) look(pid);
+    if (adopting) reapSoon();
+  });
+}
+
+function look(pid: number): void {
+  const status = endedChild(pid);
+  if (status === undefined) return;
+  ended.add(pid);
+  settle(pid, status);
+  reapSoon();
+}
+
+function settle(pid: number, status: ExitStatus): void {
+  awaited.get(pid)?.(status);
+  awaited.delete(pid);
+  keepAlive();
+}
+
+// Node does not wait for signals: without something to wait for, a program would end before its children do.
+let keptAlive: NodeJS.Timeout | undefined;
+
+function keepAlive(): void {
+  const longestTimerMs = 2 ** 31 - 1;
+  if (awaited.size > 0) keptAlive ??= setInterval(() => {}, longestTimerMs);
+  else {
+    clearInterval(keptAlive);
+    keptAlive = undefined;
+  }
+}
+
+let reapingWanted = false;
+let reaping = false;
+
+function reapSoon(): void {
+  reapingWanted = true;
+  if (reaping) return;
+  reaping = true;
+  setTimeout(() => void reap(), reapAfterMs).unref();
+}
+
+async function reap(): Promise<void> {
+  reapingWanted = false;
+  if (adopting) while (await take(idType.all, 0));
+  else for (const pid of ended) await take(idType.pid, pid);
+  reaping = false;
+  // What ended meanwhile may have come too late for it.
+  if (reapingWanted) reapSoon();
+}
+
+/** Takes one child away, if one has ended. */
+async function take(kind: number, id: number): Promise<boolean> {
+  const siginfo = Buffer.alloc(siginfoBytes);
+  const options = wait.exited | wait.noHang;
+  try {
+    await checkOffThread((done) => waitid.async(kind, id, siginfo, options, done), "waitid");
+  } catch {
+    // ECHILD: there are none.
+    ended.delete(id);
+    return false;
+  }
+  const child = decodeSiginfo(siginfo);
+  if (child === undefined) return false;
+  const { pid, status } = child;
+  const wasSeen = ended.delete(pid);
+  if (wasSeen) return true;
+  if (awaited.has(pid)) settle(pid, status);
+  else {
+    for (const taken of takenMeanwhile) taken.set(pid, status);
+    for (const listener of orphanListeners) listener(pid, status);
+  }
+  return true;
+}
+
+// <sys/wait.h> of Linux.
+const idType = { all: 0, pid: 1 } as const;
+const wait = { noHang: 1, exited: 4, noWait: 0x01000000 } as const;
+
+// siginfo_t of the 64-bit architectures, see sigaction(2).
+const siginfoBytes = 128;
+const siginfoAt = { code: 8, pid: 16, status: 24 } as const;
+const codeExited = 1;
+
+/** `undefined` when it says that no child has ended. */
+function decodeSiginfo(siginfo: Buffer): { pid: number; status: ExitStatus } | undefined {
+  const pid = siginfo.readInt32LE(siginfoAt.pid);
+  if (pid === 0) return undefined;
+  const value = siginfo.readInt32LE(siginfoAt.status);
+  if (siginfo.readInt32LE(siginfoAt.code) === codeExited)
+    return { pid, status: { exitCode: value, signal: undefined } };
+  return { pid, status: { exitCode: undefined, signal: signalNames.get(value) ?? "SIGKILL" } };
+}
+
+const signalNames = new Map(
+  Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+);
