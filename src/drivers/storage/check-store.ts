@@ -7,7 +7,7 @@ import { hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { parseStoredImage } from "./image-catalogue.ts";
 import type { ImageRecord } from "./index.ts";
-import { parseStoredLayer } from "./layer-store.ts";
+import { readLayerRecord } from "./layer-record.ts";
 import { Layout } from "./layout.ts";
 
 /** What a look at the whole store has found; nothing is changed. */
@@ -67,8 +67,7 @@ async function checkLayers(
   for (const name of directories) {
     const directory = path.join(layout.layers, name);
     try {
-      const layer = parseStoredLayer(await readFile(path.join(directory, "layer.json"), "utf8"));
-      if (layout.layer(layer.chainId) !== directory) throw new Error(`it names ${layer.chainId}`);
+      const layer = await readLayerRecord(directory, layout);
       const found = quick ? layer.inodes : await countInodes(layout.diff(layer.chainId));
       if (found < layer.inodes) throw new Error(`it has ${found} of its ${layer.inodes} files`);
       sound.add(layer.chainId);

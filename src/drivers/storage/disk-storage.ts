@@ -100,10 +100,12 @@ class DiskStorage implements Storage {
     this.#layers = new LayerStore({
       layout,
       logger,
-      limits: { ...defaultLimits, ...options.limits },
-      retry,
-      inflaters: this.#inflaters,
-      unpackers: this.#unpackers,
+      unpacking: {
+        limits: { ...defaultLimits, ...options.limits },
+        retry,
+        inflaters: this.#inflaters,
+        unpackers: this.#unpackers,
+      },
       trees,
       disk,
       references: this.#layerReferences,

@@ -1,31 +1,19 @@
-import { chmod, mkdir, readdir, readFile, rename, stat } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, stat } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { writeFileAtomic } from "#kernel/atomic-file.ts";
+import { hasErrno, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
 import type { ChainId, LayerInfo, LayerSource, UnpackProgress, Usage } from "./index.ts";
-import { LayerFeed } from "./layer-feed.ts";
+import { type LayerRecord, readLayerRecord, writeLayerRecord } from "./layer-record.ts";
 import { digestParts, type Layout } from "./layout.ts";
-import { allowedUnpackedBytes, type LayerLimits } from "./options.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
 import { SharedFlight } from "./shared-flight.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
-import { startUnpacking } from "./unpacking.ts";
-import type { WrittenLayer } from "./unpack/layer-writer.ts";
-import type { WorkerPool } from "./worker/worker-pool.ts";
-
-/** What layer.json holds. */
-interface StoredLayer extends LayerInfo {
-  version: 1;
-  inodes: number;
-  hasRootEntry: boolean;
-  /** Directories (byte strings) whose owner and mode the layers below decide, until `completeParents` has looked there. */
-  impliedDirectories: string[];
-}
+import { unpackLayer, type Unpacking } from "./unpack-layer.ts";
+import { type LayerWrite, lostLayers, UnsyncedLayers } from "./unsynced-layers.ts";
 
 export interface LayerRequest {
   chainId: ChainId;
@@ -33,57 +21,34 @@ export interface LayerRequest {
   source: LayerSource;
 }
 
-const recordName = "layer.json";
-/** Of compressed layers: after as many the disk is set to write, so that little is left to wait for when the last layer ends. */
-const writeOutBytes = 16 * 1024 * 1024;
 const readsAtOnce = 16;
-
-interface UnderWay {
-  /** The disk has failed to write something, maybe of this layer. */
-  writeFailure?: unknown;
-}
 
 /** Unpacked layers by chain id. */
 export class LayerStore {
   readonly #layout: Layout;
   readonly #logger: Logger;
-  readonly #limits: LayerLimits;
-  readonly #retry: { retries: number; retryDelayMs: number };
-  readonly #inflaters: WorkerPool;
-  readonly #unpackers: WorkerPool;
+  readonly #unpacking: Unpacking;
   readonly #trees: TreeJobs;
-  readonly #disk: SyncBatch;
   readonly #references: ReferenceCounts<ChainId>;
-  readonly #layers = new Map<ChainId, StoredLayer>();
+  readonly #layers = new Map<ChainId, LayerRecord>();
+  readonly #unsynced: UnsyncedLayers;
   readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
   readonly #places = new KeyedMutex<ChainId>();
-  /** Layers that power loss could still take, and the sync that ends this, once it has begun. */
-  readonly #unsynced = new Map<ChainId, Promise<void> | undefined>();
-  /** Layers that are being fetched. */
-  readonly #underWay = new Set<UnderWay>();
-  /** Compressed bytes unpacked since the disk was last set to write. */
-  #unwrittenBytes = 0;
 
   constructor(parts: {
     layout: Layout;
     logger: Logger;
-    limits: LayerLimits;
-    retry: { retries: number; retryDelayMs: number };
-    inflaters: WorkerPool;
-    unpackers: WorkerPool;
+    unpacking: Unpacking;
     trees: TreeJobs;
     disk: SyncBatch;
     references: ReferenceCounts<ChainId>;
   }) {
     this.#layout = parts.layout;
     this.#logger = parts.logger;
-    this.#limits = parts.limits;
-    this.#retry = parts.retry;
-    this.#inflaters = parts.inflaters;
-    this.#unpackers = parts.unpackers;
+    this.#unpacking = parts.unpacking;
     this.#trees = parts.trees;
-    this.#disk = parts.disk;
     this.#references = parts.references;
+    this.#unsynced = new UnsyncedLayers(parts.disk, (chainId) => void this.#layers.delete(chainId));
   }
 
   get(chainId: ChainId): LayerInfo | undefined {
@@ -119,8 +84,7 @@ export class LayerStore {
 
   async #loadOne(directory: string): Promise<void> {
     try {
-      const layer = parseStoredLayer(await readFile(path.join(directory, recordName), "utf8"));
-      if (this.#layout.layer(layer.chainId) !== directory) throw new Error(`it names ${layer.chainId}`);
+      const layer = await readLayerRecord(directory, this.#layout);
       await stat(path.join(directory, "diff"));
       this.#layers.set(layer.chainId, layer);
     } catch (error) {
@@ -152,23 +116,22 @@ export class LayerStore {
       const stored = this.#layers.get(chainId);
       if (stored === undefined || stored.impliedDirectories.length === 0) continue;
       const lowers = chainIds.slice(0, index).reverse();
-      await this.#unpackers.start("adopt-directories", {
+      await this.#unpacking.unpackers.start("adopt-directories", {
         directory: this.#layout.diff(chainId),
         lowerDirectories: lowers.map((lower) => this.#layout.diff(lower)),
         paths: stored.impliedDirectories,
       }).done;
       stored.impliedDirectories = [];
-      await writeRecord(stored, this.#layout.layer(chainId));
-      this.#unsynced.set(chainId, undefined);
+      await writeLayerRecord(stored, this.#layout.layer(chainId));
+      this.#unsynced.add(chainId);
     }
   }
 
   /** Resolves when the layers survive power loss. @throws DomainError data-loss */
   async synced(chainIds: readonly ChainId[]): Promise<void> {
-    this.#sync();
-    for (const chainId of chainIds) await this.#unsynced.get(chainId);
+    await this.#unsynced.synced(chainIds);
     const missing = chainIds.filter((chainId) => !this.#layers.has(chainId));
-    if (missing.length > 0) throw lost(missing, new Error("the disk has failed to write them"));
+    if (missing.length > 0) throw lostLayers(missing, new Error("the disk has failed to write them"));
   }
 
   /** Removes all layers that nothing refers to. */
@@ -189,22 +152,15 @@ export class LayerStore {
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
-    const underWay: UnderWay = {};
-    this.#underWay.add(underWay);
-    try {
-      return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
-        this.#unpackBeside(layer, underWay, signal, report),
-      );
-    } finally {
-      this.#underWay.delete(underWay);
-      // The last layer begins the sync for all.
-      if (this.#underWay.size === 0) this.#sync();
-    }
+    using write = this.#unsynced.begin();
+    return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
+      this.#unpackBeside(layer, write, signal, report),
+    );
   }
 
   async #unpackBeside(
     layer: LayerRequest,
-    underWay: UnderWay,
+    write: LayerWrite,
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
@@ -214,13 +170,17 @@ export class LayerStore {
     await mkdir(diff, { recursive: true });
     undo.defer(() => this.#trees.removeLater(staging));
     await chmod(diff, 0o755);
-    const written = await this.#unpack(layer, diff, signal, this.#writingOut(report));
-    if (underWay.writeFailure !== undefined) throw lost([layer.chainId], underWay.writeFailure);
+    const onProgress = (progress: UnpackProgress): void => {
+      write.progress(progress.compressedBytes);
+      report(progress);
+    };
+    const written = await unpackLayer(this.#unpacking, layer, diff, { signal, onProgress });
+    write.check(layer.chainId);
     if (written.skippedXattrs.length > 0) {
       const names = written.skippedXattrs.slice(0, 10).join(", ");
       this.#logger.warn(`layer ${layer.source.digest}: the file system does not take the attributes ${names}`);
     }
-    const stored: StoredLayer = {
+    const stored: LayerRecord = {
       version: 1,
       chainId: layer.chainId,
       diffId: layer.diffId,
@@ -229,36 +189,14 @@ export class LayerStore {
       hasRootEntry: written.hasRootEntry,
       impliedDirectories: written.impliedDirectories,
     };
-    await writeRecord(stored, staging);
+    await writeLayerRecord(stored, staging);
     await this.#putInPlace(stored, staging);
     undo.move();
     return { chainId: stored.chainId, diffId: stored.diffId, unpackedSizeBytes: stored.unpackedSizeBytes };
   }
 
-  async #unpack(
-    layer: LayerRequest,
-    directory: string,
-    signal: AbortSignal,
-    report: (progress: UnpackProgress) => void,
-  ): Promise<WrittenLayer> {
-    const { source, diffId } = layer;
-    const subject = `layer ${source.digest}`;
-    const feed = new LayerFeed(source, { subject, signal, onProgress: report, ...this.#retry });
-    const maxUnpackedBytes = allowedUnpackedBytes(this.#limits, source.sizeBytes);
-    const { digest, sizeBytes } = source;
-    const task = startUnpacking(
-      { inflaters: this.#inflaters, unpackers: this.#unpackers },
-      {
-        inflate: { digest, sizeBytes, diffId, maxUnpackedBytes },
-        unpack: { directory, maxEntries: this.#limits.maxEntries },
-      },
-      feed,
-    );
-    return await feed.run(task);
-  }
-
   /** The record of an image that uses the layer is written after `synced`, so a rename that power loss undoes harms nobody. */
-  async #putInPlace(stored: StoredLayer, staging: string): Promise<void> {
+  async #putInPlace(stored: LayerRecord, staging: string): Promise<void> {
     const { chainId } = stored;
     await this.#places.run(chainId, async () => {
       const place = this.#layout.layer(chainId);
@@ -271,72 +209,11 @@ export class LayerStore {
       }
       this.#layers.set(chainId, stored);
     });
-    this.#unsynced.set(chainId, undefined);
-  }
-
-  /** Sets the disk to write from time to time while layers are unpacked. */
-  #writingOut(report: (progress: UnpackProgress) => void): (progress: UnpackProgress) => void {
-    let before = 0;
-    return (progress) => {
-      this.#unwrittenBytes += progress.compressedBytes - before;
-      before = progress.compressedBytes;
-      if (this.#unwrittenBytes >= writeOutBytes) this.#writeOut();
-      report(progress);
-    };
-  }
-
-  /** The kernel reports a failed write once, to whoever syncs next: what is not synced by then may be hurt. */
-  #writeOut(): void {
-    this.#unwrittenBytes = 0;
-    this.#disk.sync().catch((error: unknown) => {
-      for (const layer of this.#underWay) layer.writeFailure = error;
-      for (const [chainId, sync] of this.#unsynced) if (sync === undefined) this.#forget(chainId);
-    });
-  }
-
-  /** Begins to sync all layers that wait for it. */
-  #sync(): void {
-    const waiting = [...this.#unsynced].filter(([, sync]) => sync === undefined).map(([chainId]) => chainId);
-    if (waiting.length === 0) return;
-    const sync = this.#disk.sync().then(
-      () => waiting.forEach((chainId) => this.#unsynced.delete(chainId)),
-      (error: unknown) => this.#lose(waiting, error),
-    );
-    sync.catch(() => undefined);
-    for (const chainId of waiting) this.#unsynced.set(chainId, sync);
-  }
-
-  /** The kernel reports a failed write once and forgets the data: the layers cannot be trusted. */
-  #lose(chainIds: readonly ChainId[], error: unknown): never {
-    for (const chainId of chainIds) this.#forget(chainId);
-    throw lost(chainIds, error);
-  }
-
-  #forget(chainId: ChainId): void {
-    this.#unsynced.delete(chainId);
-    this.#layers.delete(chainId);
+    this.#unsynced.add(chainId);
   }
 
   async close(): Promise<void> {
     await this.#flights.settled();
-    await Promise.allSettled([...this.#unsynced.values()].filter((sync) => sync !== undefined));
+    await this.#unsynced.settled();
   }
-}
-
-function lost(chainIds: readonly ChainId[], error: unknown): DomainError {
-  const message = `layers ${chainIds.join(", ")} could not be synced to disk: ${messageOf(error)}`;
-  return new DomainError("data-loss", message, { cause: error });
-}
-
-async function writeRecord(layer: StoredLayer, directory: string): Promise<void> {
-  await writeFileAtomic(path.join(directory, recordName), JSON.stringify(layer));
-}
-
-export function parseStoredLayer(text: string): StoredLayer {
-  const layer = { impliedDirectories: [], ...(JSON.parse(text) as Omit<StoredLayer, "impliedDirectories">) };
-  digestParts(layer.chainId);
-  digestParts(layer.diffId);
-  if (layer.version !== 1) throw new Error("its version is not known");
-  if (![layer.unpackedSizeBytes, layer.inodes].every(Number.isSafeInteger)) throw new Error("its sizes are no numbers");
-  return layer;
 }
