@@ -1,10 +1,11 @@
-// Checks layers.json against every import in src/: who may import whom, native code only in the kernel folder, and no
-// cycle between files. Prints one line per violation with what to do instead; exit status 1 when there is any.
+// Checks layers.json against every import in src/: who may import whom, modules that only some may import, and no cycle
+// between files. Prints one line per violation with what to do instead; exit status 1 when there is any.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 type Layer = { from: string; may: string[]; instead: string };
-type Rules = { base: string[]; layers: Layer[]; native: { modules: string[]; only: string[]; instead: string } };
+type ModuleRule = { modules: string[]; only: string[]; instead: string };
+type Rules = { base: string[]; layers: Layer[]; modules: ModuleRule[] };
 type Import = { file: string; target: string; typeOnly: boolean };
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -47,6 +48,10 @@ function homeOf(file: string): string {
   return first === "drivers" || first === "domain" ? `${first}/${second}` : first;
 }
 
+function allowedModule(rule: ModuleRule, { file, typeOnly }: Import): boolean {
+  return rule.only.some((place) => (place === "types:" ? typeOnly : within(file, place)));
+}
+
 function allowed(layer: Layer, { file, target, typeOnly }: Import): boolean {
   if (within(target, homeOf(file))) return true;
   return layer.may.some((entry) => {
@@ -59,11 +64,9 @@ function allowed(layer: Layer, { file, target, typeOnly }: Import): boolean {
 function layerViolations(imports: Import[], files: Set<string>): string[] {
   return imports.flatMap((one) => {
     if (/\.(test|suite|fake)\.ts$|\/fake\.ts$|\/suite\.ts$/.test(one.file)) return [];
-    if (rules.native.modules.includes(one.target)) {
-      return rules.native.only.some((place) => within(one.file, place))
-        ? []
-        : [`src/${one.file} imports ${one.target}: ${rules.native.instead}`];
-    }
+    const rule = rules.modules.find(({ modules }) => modules.includes(one.target));
+    if (rule !== undefined)
+      return allowedModule(rule, one) ? [] : [`src/${one.file} imports ${one.target}: ${rule.instead}`];
     if (!files.has(one.target)) return [];
     const layer = layerOf(one.file);
     if (layer === undefined) return [`src/${one.file} is in no layer: add its folder to layers.json`];

@@ -2,11 +2,6 @@ import { takeLaunchEnvironment } from "#lib/launch-environment.ts";
 
 takeLaunchEnvironment();
 
-// An import of node:http reads all that the module has, and these three would load undici, which is 3 MiB of code. The globals of
-// the same names stay.
-const http = process.getBuiltinModule("node:http");
-for (const name of ["WebSocket", "CloseEvent", "MessageEvent"]) Reflect.deleteProperty(http, name);
-
 // Whoever reads the output may have seen enough: `berth config | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);

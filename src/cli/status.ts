@@ -1,7 +1,8 @@
-import { request, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { type FlagValues, loadConfig } from "#config/index.ts";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { request } from "#lib/node-http.ts";
 import { parseFlags } from "./flag-parser.ts";
 import { configSources } from "./global-flags.ts";
 

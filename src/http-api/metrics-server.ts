@@ -1,8 +1,9 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { listenOnSocket } from "#lib/listen-on-socket.ts";
+import { createServer as createHttpServer } from "#lib/node-http.ts";
 import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "#lib/tls-files.ts";
 import type { Logger } from "#observability/logger.ts";
 

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { DomainError, kindOf, messageOf, type ErrorKind } from "#errors/domain-error.ts";
+import { createServer } from "#lib/node-http.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Endpoint, HttpAnswer, HttpApiSources } from "./endpoint.ts";
 import { endpoints } from "./endpoints.ts";

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { STATUS_CODES } from "#lib/node-http.ts";
 
 /** Answers an upgrade request with plain text, which clients show to their users, and closes the connection. */
 export function answerPlainly(

@@ -1,8 +1,9 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { isIPv6, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { createServer as createHttpServer } from "#lib/node-http.ts";
 import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "#lib/tls-files.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { AttachRequest, ExecRequest, PortForwardRequest, StreamingBackend } from "./backend.ts";

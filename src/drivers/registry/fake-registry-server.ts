@@ -1,6 +1,7 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer as createHttp } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { Socket } from "node:net";
+import { createServer as createHttp } from "#lib/node-http.ts";
 import { digestOf } from "./digest.ts";
 import { mediaTypes } from "./manifest-document.ts";
 import type { Descriptor, Digest, Manifest, Platform } from "#spec/oci-image.ts";

@@ -1,5 +1,6 @@
-import { Agent as HttpAgent } from "node:http";
+import type { Agent } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions } from "node:https";
+import { Agent as HttpAgent } from "#lib/node-http.ts";
 import { loadHostCertificates, loadSystemAuthorities } from "./certs.ts";
 
 export interface AgentSettings {
@@ -19,8 +20,8 @@ const idleTimeoutMs = 30_000;
  */
 export class HttpAgents {
   readonly #settings: AgentSettings;
-  readonly #agents = new Map<string, Promise<HttpAgent>>();
-  readonly #made = new Set<HttpAgent>();
+  readonly #agents = new Map<string, Promise<Agent>>();
+  readonly #made = new Set<Agent>();
   #systemAuthorities: Promise<string[]> | undefined;
 
   constructor(settings: AgentSettings) {
@@ -28,7 +29,7 @@ export class HttpAgents {
   }
 
   /** The pool for `url`; `verify` false accepts every server certificate. */
-  async agentFor(url: URL, verify: boolean): Promise<HttpAgent> {
+  async agentFor(url: URL, verify: boolean): Promise<Agent> {
     if (url.protocol === "http:") return this.#remember("http", async () => this.#makeHttp());
     return this.#remember(`${url.host} ${verify}`, () => this.#makeForHost(url.host, verify));
   }
@@ -48,7 +49,7 @@ export class HttpAgents {
     this.#made.clear();
   }
 
-  #remember(key: string, make: () => Promise<HttpAgent>): Promise<HttpAgent> {
+  #remember(key: string, make: () => Promise<Agent>): Promise<Agent> {
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     const agent = make();
@@ -58,7 +59,7 @@ export class HttpAgents {
     return agent;
   }
 
-  async #makeForHost(host: string, verify: boolean): Promise<HttpAgent> {
+  async #makeForHost(host: string, verify: boolean): Promise<Agent> {
     const own = await loadHostCertificates(this.#settings.certsDirs, host);
     if (own === undefined)
       return this.#remember(`* ${verify}`, async () =>
@@ -73,18 +74,18 @@ export class HttpAgents {
     return this.#systemAuthorities;
   }
 
-  #makeHttp(): HttpAgent {
+  #makeHttp(): Agent {
     return this.#keep(new HttpAgent({ keepAlive: true, timeout: idleTimeoutMs, proxyEnv: this.#settings.proxyEnv }));
   }
 
-  #makeHttps(tls: AgentOptions, verify: boolean): HttpAgent {
+  #makeHttps(tls: AgentOptions, verify: boolean): Agent {
     const { proxyEnv } = this.#settings;
     return this.#keep(
       new HttpsAgent({ ...tls, keepAlive: true, timeout: idleTimeoutMs, proxyEnv, rejectUnauthorized: verify }),
     );
   }
 
-  #keep<T extends HttpAgent>(agent: T): T {
+  #keep<T extends Agent>(agent: T): T {
     this.#made.add(agent);
     return agent;
   }

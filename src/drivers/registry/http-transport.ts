@@ -1,5 +1,6 @@
-import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
+import { request as requestHttp } from "#lib/node-http.ts";
 import { ConnectionFailure, abortError, connectionFailure } from "./failure.ts";
 import { HttpAgents, type AgentSettings } from "./http-agents.ts";
 import { HttpBody } from "./http-body.ts";
