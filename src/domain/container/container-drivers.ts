@@ -15,7 +15,7 @@ import type { Storage } from "#drivers/storage/index.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { Container } from "./container.ts";
-import type { DeclaredVolumesMode } from "./image-volumes.ts";
+import type { DeclaredVolumesMode } from "./declared-volumes.ts";
 import type { SpecPolicy } from "./oci-spec/spec-inputs.ts";
 import type { Workload } from "./workload.ts";
 

@@ -6,9 +6,8 @@ import { FakeSecurity } from "#drivers/security/fake.ts";
 import { FakeStorage } from "#drivers/storage/fake.ts";
 import type { RootView } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
-import type { ImageConfig } from "#spec/oci-image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { declaredVolumeMounts, mountImageVolume, volumeImageIds, volumeImages } from "./image-volumes.ts";
+import { mountImageVolume, volumeImageIds, volumeImages } from "./image-volumes.ts";
 import { exampleContainerRequest, exampleMount, exampleSandboxRequest } from "./request-example.ts";
 
 const model: ImageContent = { id: "1".repeat(64), chainIds: ["sha256:1", "sha256:2"], files: undefined };
@@ -127,38 +126,5 @@ describe("the images of a container's volumes", () => {
       [refused, /^ImageVolumeMountFailed: .*SignatureValidationFailed: not in default/],
     ] as const)
       await assert.rejects(volumeImages(parts, sandbox, request), { kind: "image-volume-mount-failed", message });
-  });
-});
-
-describe("volumes that an image declares", () => {
-  const config: ImageConfig = {
-    config: { Volumes: { "/data": {}, "cache/": {}, "/": {}, "/proc/x": {}, "/dev": {}, "/a/../../b": {} } },
-    rootfs: { type: "layers", diff_ids: [] },
-  };
-  const request = exampleContainerRequest({ mounts: [volume()] });
-
-  it("are bound from directories of the container's own, but not over what the runtime mounts", () => {
-    const mounts = declaredVolumeMounts(drivers(), "c1", config, "bind", request);
-    assert.deepEqual(
-      mounts.map(({ destination, source }) => [destination, source]),
-      [
-        ["/b", "/fake/image-volumes/c1/1/scratch"],
-        ["/cache", "/fake/image-volumes/c1/2/scratch"],
-        ["/data", "/fake/image-volumes/c1/3/scratch"],
-      ],
-    );
-  });
-
-  it("are refused when there are too many", () => {
-    const Volumes = Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`/${index}`, {}]));
-    assert.throws(() => declaredVolumeMounts(drivers(), "c1", { ...config, config: { Volumes } }, "bind", request), {
-      kind: "invalid-argument",
-      message: /declares 1001 volumes/,
-    });
-  });
-
-  it("are no mounts when they are only to be made, or to be ignored", () => {
-    for (const mode of ["mkdir", "ignore"] as const)
-      assert.deepEqual(declaredVolumeMounts(drivers(), "c1", config, mode, request), []);
   });
 });
