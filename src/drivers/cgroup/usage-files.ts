@@ -1,7 +1,29 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
-import type { CgroupIoDevice, Pressure, PressureLine } from "./usage.ts";
+import type {
+  CgroupCpu,
+  CgroupHugetlb,
+  CgroupIoDevice,
+  CgroupMemory,
+  CgroupMemoryDetail,
+  CgroupPids,
+  CgroupPressure,
+  CgroupSwap,
+  Pressure,
+  PressureLine,
+} from "./usage.ts";
+
+/** The parts of one group, each read when asked for and undefined when it is not counted. */
+export interface UsageFiles {
+  cpu(detailed: boolean): Promise<CgroupCpu | undefined>;
+  memory(detailed: boolean): Promise<{ memory: CgroupMemory | undefined; swap: CgroupSwap | undefined }>;
+  memoryDetail(): Promise<CgroupMemoryDetail | undefined>;
+  pressure(): Promise<CgroupPressure | undefined>;
+  io(): Promise<CgroupIoDevice[] | undefined>;
+  pids(): Promise<CgroupPids | undefined>;
+  hugetlb(pageSize: string): Promise<CgroupHugetlb | undefined>;
+}
 
 // The formats of the kernel's accounting files: Documentation/admin-guide/cgroup-v2.rst "Format", cgroup-v1/*.rst, accounting/psi.rst.
 

@@ -3,32 +3,10 @@ import path from "node:path";
 import { findHierarchy, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { groupPath, slicePath } from "./slice-path.ts";
-import type {
-  CgroupCpu,
-  CgroupHugetlb,
-  CgroupIoDevice,
-  CgroupMemory,
-  CgroupMemoryDetail,
-  CgroupPids,
-  CgroupPressure,
-  CgroupSwap,
-  CgroupUsageReader,
-} from "./usage.ts";
-import { allUsageParts } from "./usage.ts";
-import { numberField, readFileOf } from "./usage-files.ts";
+import { allUsageParts, type CgroupHugetlb, type CgroupUsageReader } from "./usage.ts";
+import { numberField, readFileOf, type UsageFiles } from "./usage-files.ts";
 import { usageFilesV1 } from "./usage-v1.ts";
 import { usageFilesV2 } from "./usage-v2.ts";
-
-/** The parts of one group, each read when asked for and undefined when it is not counted. */
-export interface UsageFiles {
-  cpu(detailed: boolean): Promise<CgroupCpu | undefined>;
-  memory(detailed: boolean): Promise<{ memory: CgroupMemory | undefined; swap: CgroupSwap | undefined }>;
-  memoryDetail(): Promise<CgroupMemoryDetail | undefined>;
-  pressure(): Promise<CgroupPressure | undefined>;
-  io(): Promise<CgroupIoDevice[] | undefined>;
-  pids(): Promise<CgroupPids | undefined>;
-  hugetlb(pageSize: string): Promise<CgroupHugetlb | undefined>;
-}
 
 /** The reader for this machine's hierarchy, or for the one given. */
 export function cgroupUsageReader(

@@ -6,9 +6,9 @@ import {
   numberField,
   parseBlkio,
   readFileOf,
+  type UsageFiles,
   wholeNumber,
 } from "./usage-files.ts";
-import type { UsageFiles } from "./usage-reader.ts";
 
 /** cpuacct.stat counts in USER_HZ, which the kernel's interface fixes at 100 a second. */
 const tickNs = 10_000_000n;

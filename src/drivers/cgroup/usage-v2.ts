@@ -14,9 +14,9 @@ import {
   parseIoStat,
   parsePressure,
   readFileOf,
+  type UsageFiles,
   wholeNumber,
 } from "./usage-files.ts";
-import type { UsageFiles } from "./usage-reader.ts";
 
 /** Parts of a group of the unified hierarchy, all files of which are in one directory. */
 export function usageFilesV2(directory: string): UsageFiles {
