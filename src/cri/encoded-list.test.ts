@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Container } from "#domain/container/container.ts";
+import { exampleContainer, exampleImage, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { EncodedItems } from "./encoded-list.ts";
-import { exampleContainer, exampleImage, exampleSandbox } from "./examples.ts";
 import {
   ContainerSchema,
   ContainerState,

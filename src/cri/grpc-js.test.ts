@@ -10,8 +10,8 @@ import {
   type DescMessage,
 } from "@bufbuild/protobuf";
 import { Client, compressionAlgorithms, credentials, Metadata, status, type ServiceError } from "@grpc/grpc-js";
+import { exampleContainer } from "#domain/pod/entity-examples.ts";
 import { DomainError } from "#errors/domain-error.ts";
-import { exampleContainer } from "./examples.ts";
 import { RuntimeService, type ListContainersResponse } from "./gen/runtime/v1/api_pb.ts";
 import { methodPath } from "./method-path.ts";
 import { serve, type ServerForTests } from "./server-for-tests.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { exampleContainer, exampleImage, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import type { StreamingUrls } from "./call.ts";
-import { exampleContainer, exampleImage, exampleSandbox } from "./examples.ts";
 import { ContainerState, ImageService, RuntimeService } from "./gen/runtime/v1/api_pb.ts";
 import { serve } from "./server-for-tests.ts";
 

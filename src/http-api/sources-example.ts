@@ -1,48 +1,13 @@
-import { exampleContainerRequest, exampleSandboxRequest } from "#domain/container/request-example.ts";
-import type { Container } from "#domain/container/container.ts";
+import { exampleContainer, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import type { Runtime } from "#domain/runtime.ts";
-import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import type { HttpApiSources } from "./endpoint.ts";
 
 // One pod with one running container, for tests of the endpoints.
 
-export const sandbox: Sandbox = {
-  version: 1,
-  id: "5a".repeat(32),
-  request: exampleSandboxRequest({ labels: { app: "web" }, annotations: { note: "n" } }),
-  runtimeHandler: "",
-  createdAtNs: "1700000000123456789",
-  bootId: "boot",
-  state: { kind: "ready" },
-  hostname: "web",
-  namespaces: {},
-  files: { resolvConf: "/run/resolv.conf", hostname: "/run/hostname" },
-  cgroupParent: "/kubepods/web",
-  ips: ["10.0.0.2", "fd00::2"],
-  selinuxLevel: "",
-};
+export const sandbox = exampleSandbox();
 
-export const container: Container = {
-  version: 1,
-  id: "c0".repeat(32),
-  sandboxId: sandbox.id,
-  request: exampleContainerRequest({ labels: { tier: "front" }, annotations: { a: "b" } }),
-  runtimeHandler: "runc",
-  createdAtNs: "1700000001000000000",
-  bootId: "boot",
-  state: { kind: "running", startedAtNs: "1700000002000000002" },
-  imageId: "1a".repeat(32),
-  imageRef: "docker.io/library/busybox@sha256:abc",
-  logPath: "/var/log/pods/web/app/0.log",
-  mounts: [],
-  user: { uid: 1000, gid: 1000, supplementalGroups: [10, 20] },
-  stopSignal: "SIGTERM",
-  resources: undefined,
-  cgroupsPath: "/kubepods/web/app",
-  process: { pid: 4711, startTime: "1" },
-  privileged: false,
-};
+export const container = exampleContainer({ process: { pid: 4711, startTime: "1" } });
 
 const verbose = { pid: 4711, runtimeSpec: { annotations: { kept: "by berth" } } };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import type { TestDaemon } from "../support/daemon.ts";
@@ -30,7 +30,8 @@ import {
 } from "../support/pods.ts";
 import { startRegistry } from "../support/registry.ts";
 import { cannotRunPods, findProgram } from "../support/requirements.ts";
-import { wrapPrograms, type WrappedPrograms } from "../support/wrapper.ts";
+import { useWrappedDaemon } from "../support/wrapped-daemon.ts";
+import type { WrappedPrograms } from "../support/wrapper.ts";
 
 const { runPodSandbox, listPodSandbox, listContainers } = RuntimeService.method;
 
@@ -50,16 +51,7 @@ const points: readonly Point[] = [
 ];
 
 describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods() }, () => {
-  let programs: WrappedPrograms;
-  before(() => {
-    programs = wrapPrograms();
-  });
-  const suite = useDaemon(() => ({
-    runtimePath: programs.runc.file,
-    conmonPath: programs.conmon.file,
-    pluginFolders: [programs.pluginFolder],
-  }));
-  after(() => programs.remove());
+  const { suite, programs } = useWrappedDaemon();
 
   /** From RunPodSandbox to RemovePodSandbox, as far as the daemon lives. */
   async function life(daemon: TestDaemon, config: PodConfig): Promise<void> {
@@ -77,9 +69,9 @@ describe("a daemon killed in the middle of a pod's life", { skip: cannotRunPods(
         const { daemon } = suite;
         const before = daemon.footprint();
         const config = podConfig(daemon, `${program}-${trouble}`);
-        programs[program].plan(trouble, call, daemon.pid);
+        programs()[program].plan(trouble, call, daemon.pid);
         await life(daemon, config).catch(() => {});
-        assert.ok(programs[program].crashed, `${program} ${call} was never called`);
+        assert.ok(programs()[program].crashed, `${program} ${call} was never called`);
         await daemon.ended();
         await daemon.start();
         await statesAreTrue(daemon);

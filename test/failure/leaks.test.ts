@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { openFilesOf } from "../support/footprint.ts";
@@ -16,7 +16,8 @@ import {
   untilTerminated,
 } from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
-import { wrapPrograms, type Trouble, type WrappedPrograms } from "../support/wrapper.ts";
+import { useWrappedDaemon } from "../support/wrapped-daemon.ts";
+import type { Trouble, WrappedPrograms } from "../support/wrapper.ts";
 
 type Program = Exclude<keyof WrappedPrograms, "pluginFolder" | "behave" | "remove">;
 
@@ -72,16 +73,7 @@ describe("fifty pods", { skip: cannotRunPods() }, () => {
 });
 
 describe("a pod at which something fails", { skip: cannotRunPods() }, () => {
-  let programs: WrappedPrograms;
-  before(() => {
-    programs = wrapPrograms();
-  });
-  const suite = useDaemon(() => ({
-    runtimePath: programs.runc.file,
-    conmonPath: programs.conmon.file,
-    pluginFolders: [programs.pluginFolder],
-  }));
-  after(() => programs.remove());
+  const { suite, programs } = useWrappedDaemon();
 
   /** Makes a pod with a container and ends it; says where it failed. */
   async function life(config: PodConfig): Promise<"start" | "end" | "nowhere"> {
@@ -111,10 +103,10 @@ describe("a pod at which something fails", { skip: cannotRunPods() }, () => {
         const { daemon } = suite;
         const before = daemon.footprint();
         const config = podConfig(daemon, `${program}-${trouble}`);
-        programs[program].plan(trouble, call);
+        programs()[program].plan(trouble, call);
         const failed = await life(config);
-        const callsMade = programs[program].calls().length;
-        programs.behave();
+        const callsMade = programs()[program].calls().length;
+        programs().behave();
         assert.ok(callsMade > 0, `${program} was never called`);
         if (fails !== "maybe") assert.equal(failed, fails);
         await daemon.removeAllPods();

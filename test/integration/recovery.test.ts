@@ -28,35 +28,25 @@ import { cannotRunPods } from "../support/requirements.ts";
 
 const { listContainers, listPodSandbox, runPodSandbox } = RuntimeService.method;
 
+/** What must not change by a restart. */
+const lastingFields = [
+  "id",
+  "state",
+  "createdAt",
+  "startedAt",
+  "finishedAt",
+  "exitCode",
+  "reason",
+  "logPath",
+  "image",
+  "imageId",
+  "labels",
+] as const satisfies (keyof ContainerStatus)[];
+
+const lasting = (status: ContainerStatus) => lastingFields.map((field) => [field, status[field]]);
+
 describe("a daemon that was killed and started again", { skip: cannotRunPods() }, () => {
   const suite = useDaemon();
-
-  /** What must not change by a restart. */
-  const lasting = ({
-    id,
-    state,
-    createdAt,
-    startedAt,
-    finishedAt,
-    exitCode,
-    reason,
-    logPath,
-    image,
-    imageId,
-    labels,
-  }: ContainerStatus) => ({
-    id,
-    state,
-    createdAt,
-    startedAt,
-    finishedAt,
-    exitCode,
-    reason,
-    logPath,
-    image,
-    imageId,
-    labels,
-  });
 
   it("knows every pod and container with its state", async () => {
     const { daemon, busybox } = suite;

@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TestDaemon } from "../support/daemon.ts";
 import { bridgeConflist } from "../support/daemon-config.ts";
 import { eventually } from "../support/eventually.ts";
-import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
   createContainer,
@@ -22,22 +21,17 @@ import {
 } from "../support/pods.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 import { busyboxPath } from "../support/busybox.ts";
-import { wrapPrograms, type WrappedPrograms } from "../support/wrapper.ts";
+import { useWrappedDaemon } from "../support/wrapped-daemon.ts";
 
 const kills = 10;
 
 describe("a network that was connected ahead of its pod", { skip: cannotRunPods() }, () => {
-  let programs: WrappedPrograms;
-  before(() => {
-    programs = wrapPrograms();
-  });
-  const suite = useDaemon(() => ({
-    pluginFolders: [programs.pluginFolder],
-    config: { berth: "standby_networks = 1" },
-  }));
-  after(() => programs.remove());
+  const { suite, programs } = useWrappedDaemon({ config: { berth: "standby_networks = 1" } });
 
-  const adds = (): number => programs.bridge.calls().filter((call) => call.startsWith("ADD")).length;
+  const adds = (): number =>
+    programs()
+      .bridge.calls()
+      .filter((call) => call.startsWith("ADD")).length;
 
   /** The id of the network that waits, once there is one. */
   function waiting(daemon: TestDaemon): Promise<string> {

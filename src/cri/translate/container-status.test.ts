@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { Container } from "#domain/container/container.ts";
 import { noResources } from "#domain/container/request-example.ts";
-import { exampleContainer } from "../examples.ts";
+import { exampleContainer } from "#domain/pod/entity-examples.ts";
 import {
   ContainerSchema,
   ContainerState,

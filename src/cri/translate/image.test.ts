@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { exampleImage } from "../examples.ts";
+import { exampleImage } from "#domain/pod/entity-examples.ts";
 import { ImageSchema, PullImageRequestSchema } from "../gen/runtime/v1/api_pb.ts";
 import { imageInfo, imageToWire, pullRequestFromWire } from "./image.ts";
 

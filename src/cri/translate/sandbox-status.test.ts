@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { SandboxState } from "#domain/sandbox/sandbox.ts";
-import { exampleSandbox } from "../examples.ts";
+import { exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { NamespaceMode, PodSandboxState, PodSandboxStatusSchema } from "../gen/runtime/v1/api_pb.ts";
 import { sandboxStatusToWire } from "./sandbox-status.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { ContainerStats, Pressure } from "#domain/runtime.ts";
-import { exampleContainer, exampleSandbox } from "../examples.ts";
+import { exampleContainer, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import {
   ContainerEventResponseSchema,
   ContainerEventType,

@@ -1,20 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { LinuxResources } from "#domain/sandbox/request.ts";
+import { noResources as none } from "#domain/container/no-resources.ts";
 import { podLimits } from "./pod-limits.ts";
-
-const none: LinuxResources = {
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  cpuShares: 0,
-  memoryLimitBytes: 0,
-  memorySwapLimitBytes: 0,
-  oomScoreAdj: 0,
-  cpusetCpus: "",
-  cpusetMems: "",
-  hugepageLimits: [],
-  unified: {},
-};
 
 describe("the limits of a pod's cgroup", () => {
   it("are those of its containers and its overhead together", () => {

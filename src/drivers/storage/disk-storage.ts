@@ -5,6 +5,7 @@ import { tryLockFile } from "#kernel/file-metadata.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { BlobStore } from "./blob-store.ts";
+import { blobsOf } from "./image-blobs.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import type {
   ChainId,
@@ -285,9 +286,4 @@ class DiskStorage implements Storage {
     await Promise.all([this.#layers.collect(), this.#blobs.collect()]);
     this.#logger.debug("layers and blobs without an image are removed");
   }
-}
-
-/** Manifest, config and, for artifacts, content. */
-function blobsOf(record: ImageRecord): Digest[] {
-  return [record.manifestDigest, `sha256:${record.id}`, ...(record.artifact ?? []).map((content) => content.digest)];
 }

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { blobsOf } from "./image-blobs.ts";
 import type {
   ChainId,
   ImageRecord,
@@ -241,10 +242,6 @@ export class FakeStorage implements Storage {
     this.#failures.delete(method);
     throw error;
   }
-}
-
-function blobsOf(record: ImageRecord): Digest[] {
-  return [record.manifestDigest, `sha256:${record.id}`, ...(record.artifact ?? []).map((content) => content.digest)];
 }
 
 async function readSource(

@@ -3,7 +3,7 @@ import { exampleContainerRequest, exampleSandboxRequest } from "#domain/containe
 import type { Image } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 
-// Entities for tests of the edge.
+// A pod, its running container and an image, for tests of what shows them.
 
 export function exampleSandbox(changes: Partial<Sandbox> = {}): Sandbox {
   return {
