@@ -7,6 +7,7 @@ import { takeExclusively } from "./daemon/exclusive.ts";
 import { MemoryRelease } from "./daemon/memory/memory-release.ts";
 import { processMemory } from "./daemon/memory/process-memory.ts";
 import { openDomain } from "./daemon/open-domain.ts";
+import { raisePriority } from "./daemon/priority.ts";
 import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
@@ -38,6 +39,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   await startFromCache(logger);
   let current = config;
   adoptOrphans();
+  await raisePriority(config.berth.eventLoopNice, logger);
   await using undo = new AsyncDisposableStack();
   const paths = pathsOf(config);
   await takeExclusively([{ name: `the socket ${paths.socket}`, lockFile: paths.socketLock }], undo);

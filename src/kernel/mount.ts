@@ -89,7 +89,8 @@ export function unmount(target: string, options: { lazy?: boolean } = {}): boole
 }
 
 /**
- * As `unmount`, on another thread: the last unmount of a file system frees all that it has cached.
+ * As `unmount`, on another thread: it waits for all processors to have let go of the mount, and the last unmount of a file system frees all
+ * that it has cached.
  * @throws SystemError
  */
 export async function unmountOffThread(target: string, options: { lazy?: boolean } = {}): Promise<boolean> {

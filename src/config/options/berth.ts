@@ -73,6 +73,13 @@ export const berth = section("berth", "Options of berth's own, which CRI-O does 
     description:
       "Network namespaces that are kept ready and connected ahead of the next pods, so that these need not wait for the CNI plugins. Each holds an address. Only for networks whose plugins do not ask which pod they serve (bridge, ptp, macvlan, ipvlan and flannel with host-local), and for pods without host ports, bandwidth limits, network sysctls and user namespace; others are connected when they come, as with 0.",
   }),
+  eventLoopNice: integer("event_loop_nice", {
+    default: -20,
+    environment: "BERTH_EVENT_LOOP_NICE",
+    check: between(-20, 0),
+    description:
+      "Nice value of the threads that answer calls, so that they do so while runtimes, pulls and containers keep the node busy. They need little themselves. What berth starts, and the threads that unpack layers, keep that of the service. 0 leaves all as they are. Needs CAP_SYS_NICE.",
+  }),
   shutdownTimeoutMs: duration("shutdown_timeout", {
     default: 10_000,
     environment: "BERTH_SHUTDOWN_TIMEOUT",

@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from "node:fs/promi
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { mountIdmapped } from "#kernel/idmapped-mount.ts";
-import { bindMount, listMounts, mount, MountFlag, unmount } from "#kernel/mount.ts";
+import { bindMount, listMounts, mount, MountFlag, unmountOffThread } from "#kernel/mount.ts";
 import { OpenFlag, openInRoot } from "#kernel/open-in-root.ts";
 import type { BoundFilesOptions, ImageVolumes, VolumeFile } from "./index.ts";
 
@@ -157,10 +157,10 @@ async function unmountBelow(place: string): Promise<void> {
   const mounts = (await listMounts()).map(({ mountPoint }) => mountPoint);
   for (const mountPoint of mounts.filter((one) => one.startsWith(`${place}/`)).toReversed()) {
     try {
-      unmount(mountPoint);
+      await unmountOffThread(mountPoint);
     } catch (error) {
       if (!hasErrno(error, "EBUSY")) throw error;
-      unmount(mountPoint, { lazy: true });
+      await unmountOffThread(mountPoint, { lazy: true });
     }
   }
 }

@@ -4,7 +4,7 @@ import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
 import { holdUserNamespace } from "#kernel/user-namespace.ts";
-import { unmount } from "#kernel/mount.ts";
+import { unmountOffThread } from "#kernel/mount.ts";
 import type { NamespaceKind, Namespaces } from "./index.ts";
 
 type IdMaps = NonNullable<Parameters<Namespaces["pin"]>[2]["idMaps"]>;
@@ -46,12 +46,14 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
     },
 
     async unpin(sandboxId) {
-      for (const kind of kinds) {
-        const pin = pinOf(kind, sandboxId);
-        // The last reference may be a process that still ends: detach, and let the kernel free the rest.
-        while (unmount(pin, { lazy: true }));
-        await rm(pin, { force: true });
-      }
+      await Promise.all(
+        kinds.map(async (kind) => {
+          const pin = pinOf(kind, sandboxId);
+          // The last reference may be a process that still ends: detach, and let the kernel free the rest.
+          while (await unmountOffThread(pin, { lazy: true }));
+          await rm(pin, { force: true });
+        }),
+      );
     },
 
     async pinned() {

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { setXattr } from "#kernel/file-metadata.ts";
-import { mount, MountFlag, unmount } from "#kernel/mount.ts";
+import { mount, MountFlag, unmountOffThread } from "#kernel/mount.ts";
 import type { SandboxFileStore } from "./index.ts";
 
 /** Sandbox files below `directory`, one directory per sandbox id. */
@@ -54,7 +54,7 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
     },
 
     async unmount(sandboxId) {
-      while (unmount(shmOf(sandboxId), { lazy: true }));
+      while (await unmountOffThread(shmOf(sandboxId), { lazy: true }));
     },
 
     async remove(sandboxId) {
