@@ -13,7 +13,16 @@
 #   CONFORMANCE_TOOLS  folder of critest.sh and the registry's images; KIT is where those are kept
 #   OUT                folder for logs and results
 # Debian packages in $GUEST_DIR/debs are installed in the guest first: conntrack and its libraries, tzdata.
+# Raises this machine's vm.max_map_count where it is low, and leaves it so: another guest may need it.
 set -euo pipefail
+
+# In a user-mode kernel each page of a process may be a mapping of this machine's. A process that gets beyond the limit, as one
+# with 300 MiB does once the guest's memory is in pieces, loses pages without a word and faults on them for ever.
+allow_mappings() {
+  local wanted=1048576
+  [ "$(cat /proc/sys/vm/max_map_count)" -ge "$wanted" ] || sysctl -qw "vm.max_map_count=$wanted" ||
+    echo "vm.max_map_count is below $wanted and cannot be raised: tests that need much memory may hang" >&2
+}
 
 # A function, so that the script may be changed while it runs.
 main() {
@@ -41,6 +50,8 @@ main() {
     echo "there is no guest in $GUEST_DIR: run $tools/guest.sh build (and $tools/guest.sh kernel) first" >&2
     exit 1
   fi
+
+  [ "${GUEST:-uml}" != uml ] || allow_mappings
 
   stage=$(mktemp -d "$GUEST_DIR/stage.XXXXXX")
   out=${OUT:-$GUEST_DIR/out/$what}
