@@ -13,8 +13,9 @@ try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
   const { DomainError, messageOf } = await import("#errors/domain-error.ts");
-  const isExpected = error instanceof DomainError;
+  const failures: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const isExpected = failures.every((failure) => failure instanceof DomainError);
   const text = isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
   process.stderr.write(`berth: ${text}\n`);
-  process.exitCode = isExpected && error.kind === "invalid-argument" ? 2 : 1;
+  process.exitCode = error instanceof DomainError && error.kind === "invalid-argument" ? 2 : 1;
 }

@@ -3,11 +3,8 @@ import { hostname } from "node:os";
 import type { Config, Paths } from "#config/index.ts";
 import type { Container } from "#domain/container/container.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
-import { createNetwork } from "#drivers/cni/cni-network.ts";
 import type { Network } from "#drivers/cni/index.ts";
-import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
-import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
 import { hookDirectories } from "#drivers/hooks/hook-directories.ts";
 import type { Hooks } from "#drivers/hooks/index.ts";
 import { mountsConf } from "#drivers/default-mounts/mounts-conf.ts";
@@ -16,7 +13,6 @@ import { createHostPorts } from "#drivers/hostport/host-ports.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import { mountedVolumes } from "#drivers/image-volumes/mounted-volumes.ts";
-import { createConmon } from "#drivers/monitor/conmon.ts";
 import { checkpointFiles } from "#drivers/checkpoints/checkpoint-files.ts";
 import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
@@ -26,29 +22,32 @@ import { hostProcesses } from "#drivers/processes/host-processes.ts";
 import type { Processes } from "#drivers/processes/index.ts";
 import type { Records } from "#drivers/records/index.ts";
 import { jsonRecords } from "#drivers/records/json-records.ts";
-import { createRegistryClient } from "#drivers/registry/client.ts";
-import { watchConfiguration } from "#drivers/registry/conf-watch.ts";
-import type { ClosableRegistryClient } from "#drivers/registry/client.ts";
 import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
 import { namespacedAuth } from "#drivers/registry/namespaced-auth.ts";
 import { bundlesIn } from "#drivers/rootfs/bundles.ts";
 import type { Bundles } from "#drivers/rootfs/index.ts";
 import { sandboxDirectories } from "#drivers/sandbox-files/sandbox-directory.ts";
 import type { SandboxFileStore } from "#drivers/sandbox-files/index.ts";
-import { createSecurity } from "#drivers/security/create-security.ts";
 import type { Security } from "#drivers/security/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import { signaturePolicies } from "#drivers/signature-policy/policy-files.ts";
-import { createStorage } from "#drivers/storage/disk-storage.ts";
 import { descriptorStreams } from "#drivers/streams/descriptor-streams.ts";
 import type { Streams } from "#drivers/streams/index.ts";
 import type { Storage } from "#drivers/storage/index.ts";
-import { DomainError } from "#errors/domain-error.ts";
 import { KernelThread } from "#kernel/kernel-thread.ts";
 import { bootId } from "#kernel/process-identity.ts";
 import { run } from "#kernel/spawn.ts";
+import { settleAll } from "#lib/settle.ts";
 import type { Logger } from "#observability/logger.ts";
-import { stat } from "node:fs/promises";
+import {
+  openCgroups,
+  openMonitor,
+  openNetwork,
+  openRegistryClient,
+  openSecurity,
+  openStorage,
+  reloadOnChange,
+} from "./configured-drivers.ts";
 import { findHandlers } from "./runtime-handlers.ts";
 import type { Handlers } from "./runtime-handlers.ts";
 
@@ -94,46 +93,20 @@ export async function buildDrivers(
   const handlers = await findHandlers(config(), logger);
   const thread = new KernelThread();
   undo.defer(() => thread.close());
-  const [monitor, network, security, storage, registry, cgroups] = await Promise.all([
-    createConmon(
-      {
-        program: handlers.monitorOf,
-        exitsDirectory: paths.exits,
-        attachDirectory: paths.attachSockets,
-        logSizeMaxBytes: runtime.logSizeMaxBytes > 0 ? runtime.logSizeMaxBytes : undefined,
-        logToJournald: runtime.logToJournald,
-      },
-      logger,
-    ),
-    buildNetwork(config(), paths, logger),
-    createSecurity(
-      {
-        selinux: runtime.selinux,
-        cdiSpecDirs: runtime.cdiSpecDirs,
-        bindMountPrefix: runtime.bindMountPrefix,
-        absentMountSourcesToReject: runtime.absentMountSourcesToReject,
-      },
-      { run, logger },
-    ),
-    createStorage(
-      {
-        imageRoot: paths.imageRoot,
-        containerRoot: paths.containerLayers,
-        runRoot: paths.rootfsMounts,
-        limits: { maxUnpackedBytes: berth.maxUnpackedLayerBytes },
-        workers: berth.maxParallelUnpacks,
-        retries: berth.pullRetries,
-      },
-      logger,
-    ),
-    createRegistryClient(registryOptions(config()), logger),
-    buildCgroups(config(), handlers),
+  // Each is undone from when it is open, so that none is left when another cannot be opened.
+  const opened = async <T extends { close(): void | Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const driver = await opening;
+    undo.defer(() => driver.close());
+    return driver;
+  };
+  const [monitor, network, storage, registry, cgroups, security] = await settleAll([
+    opened(openMonitor(config(), paths, handlers, logger)),
+    opened(openNetwork(config(), paths, logger)),
+    opened(openStorage(config(), paths, logger)),
+    opened(openRegistryClient(config(), logger)),
+    opened(openCgroups(config(), handlers)),
+    openSecurity(config(), logger),
   ]);
-  undo.defer(() => monitor.close());
-  undo.defer(() => cgroups.close());
-  undo.defer(() => network.close());
-  undo.defer(() => storage.close());
-  undo.defer(() => registry.close());
   if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));
   const hooks = hookDirectories(runtime.hooksDir, logger);
   undo.defer(() => hooks.close());
@@ -178,60 +151,6 @@ export async function buildDrivers(
 /** The machine's own file, then the distribution's, unless one is configured. */
 function mountsFiles(configured: string): string[] {
   return configured === "" ? ["/etc/containers/mounts.conf", "/usr/share/containers/mounts.conf"] : [configured];
-}
-
-function buildNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {
-  const { networkDir, pluginDirs, pluginDir, cniDefaultNetwork, cniStatusGracePeriodMs } = config.network;
-  return createNetwork(
-    {
-      networkDir,
-      pluginDirs: pluginDir === "" ? pluginDirs : [pluginDir, ...pluginDirs],
-      cniDefaultNetwork,
-      cacheDir: paths.cniCache,
-      statusGracePeriodMs: cniStatusGracePeriodMs,
-    },
-    { run, logger },
-  );
-}
-
-function registryOptions(config: Config) {
-  const { berth, image } = config;
-  return {
-    registriesConfFile: berth.registriesConf,
-    registriesConfDirs: [berth.registriesConfDir],
-    certsDirs: berth.registryCertsDirs,
-    insecureRegistries: image.insecureRegistries,
-    shortNameMode: image.shortNameMode,
-    connectTimeoutMs: berth.registryTimeoutMs,
-    stallTimeoutMs: berth.registryTimeoutMs,
-    ...(image.globalAuthFile === "" ? {} : { globalAuthFile: image.globalAuthFile }),
-  };
-}
-
-/** `auto_reload_registries`. A file that is not valid changes nothing. */
-function reloadOnChange(directory: string, registry: ClosableRegistryClient, logger: Logger): Disposable {
-  const problem = (error: unknown): void =>
-    logger.warn("changes of registry configuration are not taken over", { directory, error });
-  return watchConfiguration(
-    directory,
-    () =>
-      void registry.reload().then(() => logger.info("registry configuration was read again", { directory }), problem),
-    problem,
-  );
-}
-
-async function buildCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
-  const monitorCgroup = (handler: string): string => handlers.settings(handler).monitorCgroup;
-  if (config.runtime.cgroupManager === "cgroupfs") return cgroupfsCgroups({ monitorCgroup });
-  const isSystemd = await stat("/run/systemd/system").then(
-    () => true,
-    () => false,
-  );
-  if (isSystemd) return systemdCgroups({ monitorCgroup });
-  throw new DomainError(
-    "failed-precondition",
-    'cgroup_manager = "systemd", but systemd does not run on this machine; set it to "cgroupfs", here and for the kubelet',
-  );
 }
 
 /** Records carry their version, so that a later berth knows what it reads. */

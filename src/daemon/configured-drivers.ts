@@ -1,0 +1,109 @@
+import { stat } from "node:fs/promises";
+import type { Config, Paths } from "#config/index.ts";
+import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
+import type { Cgroups } from "#drivers/cgroup/index.ts";
+import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
+import { createNetwork } from "#drivers/cni/cni-network.ts";
+import type { Network } from "#drivers/cni/index.ts";
+import { createConmon } from "#drivers/monitor/conmon.ts";
+import type { Monitor } from "#drivers/monitor/index.ts";
+import { type ClosableRegistryClient, createRegistryClient } from "#drivers/registry/client.ts";
+import { watchConfiguration } from "#drivers/registry/conf-watch.ts";
+import { createSecurity } from "#drivers/security/create-security.ts";
+import type { Security } from "#drivers/security/index.ts";
+import { createStorage } from "#drivers/storage/disk-storage.ts";
+import type { Storage } from "#drivers/storage/index.ts";
+import { DomainError } from "#errors/domain-error.ts";
+import { run } from "#kernel/spawn.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { Handlers } from "./runtime-handlers.ts";
+
+// Drivers as the configuration wants them. Those that can be closed are undone by that.
+
+export function openMonitor(config: Config, paths: Paths, handlers: Handlers, logger: Logger): Promise<Monitor> {
+  const { logSizeMaxBytes, logToJournald } = config.runtime;
+  return createConmon(
+    {
+      program: handlers.monitorOf,
+      exitsDirectory: paths.exits,
+      attachDirectory: paths.attachSockets,
+      logSizeMaxBytes: logSizeMaxBytes > 0 ? logSizeMaxBytes : undefined,
+      logToJournald,
+    },
+    logger,
+  );
+}
+
+export function openSecurity(config: Config, logger: Logger): Promise<Security> {
+  const { selinux, cdiSpecDirs, bindMountPrefix, absentMountSourcesToReject } = config.runtime;
+  return createSecurity({ selinux, cdiSpecDirs, bindMountPrefix, absentMountSourcesToReject }, { run, logger });
+}
+
+export function openStorage({ berth }: Config, paths: Paths, logger: Logger): Promise<Storage> {
+  return createStorage(
+    {
+      imageRoot: paths.imageRoot,
+      containerRoot: paths.containerLayers,
+      runRoot: paths.rootfsMounts,
+      limits: { maxUnpackedBytes: berth.maxUnpackedLayerBytes },
+      workers: berth.maxParallelUnpacks,
+      retries: berth.pullRetries,
+    },
+    logger,
+  );
+}
+
+export function openNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {
+  const { networkDir, pluginDirs, pluginDir, cniDefaultNetwork, cniStatusGracePeriodMs } = config.network;
+  return createNetwork(
+    {
+      networkDir,
+      pluginDirs: pluginDir === "" ? pluginDirs : [pluginDir, ...pluginDirs],
+      cniDefaultNetwork,
+      cacheDir: paths.cniCache,
+      statusGracePeriodMs: cniStatusGracePeriodMs,
+    },
+    { run, logger },
+  );
+}
+
+export function openRegistryClient(config: Config, logger: Logger): Promise<ClosableRegistryClient> {
+  const { berth, image } = config;
+  const options = {
+    registriesConfFile: berth.registriesConf,
+    registriesConfDirs: [berth.registriesConfDir],
+    certsDirs: berth.registryCertsDirs,
+    insecureRegistries: image.insecureRegistries,
+    shortNameMode: image.shortNameMode,
+    connectTimeoutMs: berth.registryTimeoutMs,
+    stallTimeoutMs: berth.registryTimeoutMs,
+    ...(image.globalAuthFile === "" ? {} : { globalAuthFile: image.globalAuthFile }),
+  };
+  return createRegistryClient(options, logger);
+}
+
+/** `auto_reload_registries`. A file that is not valid changes nothing. */
+export function reloadOnChange(directory: string, registry: ClosableRegistryClient, logger: Logger): Disposable {
+  const problem = (error: unknown): void =>
+    logger.warn("changes of registry configuration are not taken over", { directory, error });
+  return watchConfiguration(
+    directory,
+    () =>
+      void registry.reload().then(() => logger.info("registry configuration was read again", { directory }), problem),
+    problem,
+  );
+}
+
+export async function openCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
+  const monitorCgroup = (handler: string): string => handlers.settings(handler).monitorCgroup;
+  if (config.runtime.cgroupManager === "cgroupfs") return cgroupfsCgroups({ monitorCgroup });
+  const isSystemd = await stat("/run/systemd/system").then(
+    () => true,
+    () => false,
+  );
+  if (isSystemd) return systemdCgroups({ monitorCgroup });
+  throw new DomainError(
+    "failed-precondition",
+    'cgroup_manager = "systemd", but systemd does not run on this machine; set it to "cgroupfs", here and for the kubelet',
+  );
+}
