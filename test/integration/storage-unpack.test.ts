@@ -11,7 +11,7 @@ import { tarBlocks, tarOf, type TarPart } from "../support/tar.ts";
 
 let fixture: StorageFixture;
 before(async () => {
-  fixture = await StorageFixture.open({ limits: { maxEntries: 500, maxUnpackedBytes: 64 * 1024 * 1024 } });
+  fixture = await StorageFixture.open({ limits: { maxEntries: 500, maxUnpackedBytes: 8 * 1024 * 1024 } });
 });
 after(() => fixture[Symbol.asyncDispose]());
 
@@ -300,9 +300,9 @@ describe("a bad layer", () => {
     const many = await failureOf(...Array.from({ length: 501 }, (_, i) => ({ path: `f${i}` })));
     assert.equal(many.kind, "resource-exhausted");
     assert.match(many.message, /more than the 500 entries/);
-    const bomb = await failure(layerOf([{ path: "zeros", content: Buffer.alloc(70 * 1024 * 1024) }]));
+    const bomb = await failure(layerOf([{ path: "zeros", content: Buffer.alloc(9 * 1024 * 1024) }]));
     assert.equal(bomb.kind, "resource-exhausted");
-    assert.match(bomb.message, /more than the 67108864 bytes/);
+    assert.match(bomb.message, /more than the 8388608 bytes/);
   });
 
   it("is refused when it grows beyond the ratio that is allowed", async () => {
