@@ -24,7 +24,8 @@ export function stopSignal(logger: Logger): Promise<NodeJS.Signals> {
 
 /**
  * SIGUSR1 writes a report of what the process is doing (stacks, handles, memory; no environment) into `directory`, as
- * CRI-O writes its stacks. The listener also keeps Node from opening a debugger, to which any local user could connect. SIGUSR2 logs the memory in use and collects garbage where Node was started with --expose-gc.
+ * CRI-O writes its stacks. The listener also keeps Node from opening a debugger, to which any local user could connect.
+ * SIGUSR2 collects garbage, where Node was started with --expose-gc as bin/berth does, and logs the memory in use.
  */
 export function handleDiagnosticSignals(logger: Logger, directory: string): void {
   process.on("SIGUSR1", () => {
