@@ -12,10 +12,9 @@ import { takeCheckpoint } from "./checkpoint/take-checkpoint.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { containerInputs, inputsFromRootfs } from "./container-inputs.ts";
 import type { Container, ContainerMount } from "./container.ts";
-import { withState } from "./container.ts";
+import { createByMonitor } from "./create-by-monitor.ts";
 import { makeDeclaredVolumes } from "./declared-volumes.ts";
 import { type VolumeImages, volumeImageIds, volumeImages } from "./image-volumes.ts";
-import { monitoredCreate } from "./monitored-create.ts";
 import { rootView } from "./root-view.ts";
 import { buildContainerSpec } from "./oci-spec/build-container-spec.ts";
 import type { BuiltSpec } from "./oci-spec/build-container-spec.ts";
@@ -52,6 +51,10 @@ export async function createContainer(
   undo.defer(() => drivers.storage.removeRootfs(draft.id));
   undo.defer(() => drivers.imageVolumes.remove(draft.id));
   undo.defer(() => drivers.bundles.remove(draft.id));
+  const finish =
+    checkpoint === undefined
+      ? createByMonitor(drivers, sandbox, draft, undo)
+      : (built: BuiltSpec) => prepareRestore(drivers, draft, built, checkpoint);
   const gathering = containerInputs(drivers, sandbox, draft, image, volumes);
   const [gathered, { mountPath }] = await bothOrNeither(gathering, rootfs);
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
@@ -61,14 +64,10 @@ export async function createContainer(
 
   await drivers.rootfs.ensureDirectory(mountPath, built.spec.process.cwd, built.user);
   await makeDeclaredVolumes(drivers, sandbox, { draft, rootfs: mountPath, owner: built.user }, image.config);
-  const bundle = await drivers.bundles.create(draft.id, { [processFile]: encodeOci(built.spec.process) });
+  await drivers.bundles.create(draft.id, { [processFile]: encodeOci(built.spec.process) });
   await provideUserFiles(drivers, draft.id, inputs, built);
-  if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
 
-  const created =
-    checkpoint === undefined
-      ? await runCreate(drivers, sandbox, draft, built, bundle, undo)
-      : await prepareRestore(drivers, draft, built, checkpoint);
+  const created = await finish(built);
   const container = await drivers.store.update(draft.id, () => ({
     ...created,
     mounts: mountsOf(inputs.container.volumes, volumes),
@@ -168,26 +167,6 @@ function logPathOf(drivers: ContainerDrivers, sandbox: Sandbox, request: Contain
 async function bothOrNeither<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([first, second]);
   return Promise.all([first, second]);
-}
-
-async function runCreate(
-  drivers: ContainerDrivers,
-  sandbox: Sandbox,
-  draft: Container,
-  built: BuiltSpec,
-  bundle: string,
-  undo: AsyncDisposableStack,
-): Promise<Container> {
-  const runtime = drivers.runtimes.get(draft.runtimeHandler);
-  const { id } = draft;
-  await drivers.bundles.create(id, { "config.json": encodeOci(built.spec) });
-  undo.defer(() => drivers.cgroups.removeMonitorGroup(sandbox.cgroupParent, id));
-  undo.defer(() => drivers.monitor.forget(id));
-  undo.defer(() => runtime.delete(id, { force: true }));
-  const { container, monitor } = await drivers.monitor.create(monitoredCreate(drivers, sandbox, draft, bundle));
-  const { uid, gid, additionalGids } = built.user;
-  const user = { uid, gid, supplementalGroups: additionalGids };
-  return { ...withState(draft, { kind: "created" }), process: container, monitor, user };
 }
 
 function mountsOf(

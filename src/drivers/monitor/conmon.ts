@@ -1,18 +1,15 @@
-import { closeSync, watch, writeSync } from "node:fs";
+import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { memoryFile } from "#kernel/memory-file.ts";
-import { pipe } from "#kernel/pipe.ts";
-import { identify } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { run, spawn } from "#kernel/spawn.ts";
+import { run } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
 import { findMonitors } from "./find-monitors.ts";
-import { readSyncPipe } from "./sync-pipe.ts";
-import type { ExitRecord, Monitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
+import { launchConmon } from "./launch-conmon.ts";
+import type { ExitRecord, LaunchedMonitor, Monitor, MonitoredCreate } from "./index.ts";
 
 export interface ConmonOptions extends ConmonSettings {
   /** The program that watches the containers of a runtime handler. */
@@ -28,11 +25,18 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
   const watcher = watchExits(options.exitsDirectory, listeners, logger);
   const recordOf = (id: string): string => path.join(options.exitsDirectory, id);
 
+  const launch = async (request: MonitoredCreate): Promise<LaunchedMonitor> => {
+    const program = options.program(request.runtime.handler);
+    const argv = conmonArguments(program, options, await helpTexts.of(program), request);
+    return launchConmon(argv, program, request);
+  };
+
   return {
+    launch,
+
     async create(request) {
-      const program = options.program(request.runtime.handler);
-      const argv = conmonArguments(program, options, await helpTexts.of(program), request);
-      return startConmon(argv, program, request);
+      await using launched = await launch(request);
+      return await launched.create();
     },
 
     async find(id, bundle) {
@@ -99,73 +103,6 @@ class HelpTexts {
     asked.catch(() => this.#texts.delete(program));
     return asked;
   }
-}
-
-async function startConmon(
-  argv: readonly string[],
-  program: ConmonProgram,
-  request: MonitoredCreate,
-): Promise<Monitored> {
-  using descriptors = new DisposableStack();
-  const sync = pipe();
-  const closeSyncWrite = closeOnce(sync.writeFd, descriptors);
-  const start = pipe();
-  const closeStartRead = closeOnce(start.readFd, descriptors);
-  const closeStartWrite = closeOnce(start.writeFd, descriptors);
-  using stderr = memoryFile();
-  const answer = readSyncPipe(sync.readFd, request.timeoutMs);
-  try {
-    const child = await spawn(argv, {
-      env: { ...program.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
-      cwd: request.bundle,
-      fds: { 2: stderr.fd, 3: sync.writeFd, 4: start.readFd },
-    });
-    closeSyncWrite();
-    closeStartRead();
-    // conmon waits for this byte before it forks, so that all it makes is born in the right cgroup.
-    await request.placeMonitor(child.pid);
-    writeSync(start.writeFd, "\0");
-    closeStartWrite();
-    const reply = await answer;
-    if (reply.pid <= 0) throw createError(program, request, reply.message, stderr.read(1 << 14).toString());
-    const monitor = await monitorProcess(request.bundle);
-    return { container: identify(reply.pid) ?? { pid: reply.pid, startTime: "" }, monitor };
-  } catch (error) {
-    closeSyncWrite();
-    if (error instanceof DomainError) throw error;
-    throw new DomainError("internal", `container ${request.id}: monitor ${program.path} failed: ${messageOf(error)}`, {
-      cause: error,
-      facts: { argv },
-    });
-  }
-}
-
-/** Closes a descriptor at the latest when the stack is disposed, and never twice. */
-function closeOnce(fd: number, stack: DisposableStack): () => void {
-  let open = true;
-  const close = (): void => {
-    if (open) closeSync(fd);
-    open = false;
-  };
-  stack.defer(close);
-  return close;
-}
-
-function createError(program: ConmonProgram, request: MonitoredCreate, message: string, stderr: string): DomainError {
-  const words = message.trim() === "" ? stderr.trim() : message.trim();
-  const noSuchCommand =
-    /executable file not found|no such file or directory|permission denied|not a directory/i.test(words) &&
-    /exec/i.test(words);
-  return new DomainError(
-    noSuchCommand ? "invalid-argument" : "internal",
-    `container ${request.id}: ${request.runtime.path} ${request.restore === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
-    { facts: { runtime: request.runtime.path, monitor: program.path, stderr: stderr.trim() } },
-  );
-}
-
-async function monitorProcess(bundle: string): Promise<MonitorProcess> {
-  const pid = Number((await readFile(path.join(bundle, "conmon-pidfile"), "utf8")).trim());
-  return identify(pid) ?? { pid, startTime: "" };
 }
 
 async function readExitRecord(file: string, bundle: string): Promise<ExitRecord | undefined> {

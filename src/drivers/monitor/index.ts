@@ -38,6 +38,15 @@ export interface Monitored {
   monitor: MonitorProcess;
 }
 
+/**
+ * A monitor that waits, with all that it needs but the container's `config.json` and root file system. Disposing it ends one that still
+ * waits; afterwards it does no harm.
+ */
+export interface LaunchedMonitor extends AsyncDisposable {
+  /** Lets it go on, once. As `Monitor.create`. */
+  create(): Promise<Monitored>;
+}
+
 /** How a container ended, from the monitor's own record. */
 export interface ExitRecord {
   exitCode: number;
@@ -49,6 +58,12 @@ export interface ExitRecord {
 
 /** Watches containers: holds their stdio, writes their log, records how they ended (conmon's contract). */
 export interface Monitor {
+  /**
+   * Starts a monitor that waits before it does anything, so that its own start takes place beside the preparation of the container. The
+   * bundle's directory and the log are to be there.
+   * @throws DomainError internal
+   */
+  launch(request: MonitoredCreate): Promise<LaunchedMonitor>;
   /**
    * Starts a monitor, which calls `runtime create`, or `restore`. On failure nothing runs and the runtime knows no such container.
    * @throws DomainError internal|invalid-argument with the runtime's last words
