@@ -8,7 +8,7 @@ import type { Network } from "#drivers/cni/index.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import { type ClosableRegistryClient, createRegistryClient } from "#drivers/registry/client.ts";
-import { watchConfiguration } from "#drivers/registry/conf-watch.ts";
+import { watchConfiguration } from "#drivers/registry/names/conf-watch.ts";
 import { createSecurity } from "#drivers/security/create-security.ts";
 import type { Security } from "#drivers/security/index.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";

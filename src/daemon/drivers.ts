@@ -23,7 +23,7 @@ import type { Processes } from "#drivers/processes/index.ts";
 import type { Records } from "#drivers/records/index.ts";
 import { jsonRecords } from "#drivers/records/json-records.ts";
 import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
-import { namespacedAuth } from "#drivers/registry/namespaced-auth.ts";
+import { namespacedAuth } from "#drivers/registry/auth/namespaced-auth.ts";
 import { bundlesIn } from "#drivers/rootfs/bundles.ts";
 import type { Bundles } from "#drivers/rootfs/index.ts";
 import { sandboxDirectories } from "#drivers/sandbox-files/sandbox-directory.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { createRegistryClient, type RegistryClientOptions } from "#drivers/registry/client.ts";
-import { parseReference } from "#drivers/registry/reference.ts";
+import { parseReference } from "#drivers/registry/names/reference.ts";
 import { silentLogger } from "#observability/logger.ts";
 import { buildImage, buildIndex, sha256 } from "../support/image-builder.ts";
 import { registryAccount, startRegistry, type TestRegistry } from "../support/registry.ts";

@@ -1,10 +1,10 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { ConnectionFailure, pullFailure } from "./failure.ts";
+import { ConnectionFailure, pullFailure } from "./http/failure.ts";
 import { type SkippedEndpoint, firstThatWorks } from "./first-that-works.ts";
-import { formatReference } from "./reference.ts";
+import { formatReference } from "./names/reference.ts";
 import type { Descriptor, Digest } from "#spec/oci-image.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { HttpAnswer } from "./http-transport.ts";
+import type { HttpAnswer } from "./http/http-transport.ts";
 import type { BlobSource, ImageReference } from "./index.ts";
 
 /** A blob source for an image found at the first of `endpoints`; the others are asked when it lacks or loses a blob. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { FakeRegistryServer, sendError } from "./fake-registry-server.ts";
 import { digestOf } from "./digest.ts";
-import { mediaTypes } from "./manifest-document.ts";
+import { mediaTypes } from "./manifests/manifest-document.ts";
 import { at, forever, readAll, testClient } from "./test-client.ts";
 
 const amd64 = { os: "linux", architecture: "amd64" };

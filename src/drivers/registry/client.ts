@@ -1,22 +1,22 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { Authorizer } from "./authorizer.ts";
-import { credentialsFrom, defaultAuthFiles, findCredentials, isAddressedTo } from "./auth-file.ts";
-import { systemBundles } from "./certs.ts";
+import { Authorizer } from "./auth/authorizer.ts";
+import { credentialsFrom, defaultAuthFiles, findCredentials, isAddressedTo } from "./auth/auth-file.ts";
+import { systemBundles } from "./http/certs.ts";
 import { RegistryConnection, type SchemeMemory } from "./connection.ts";
 import { Endpoint } from "./endpoint.ts";
-import { pullFailure } from "./failure.ts";
-import { HttpTransport } from "./http-transport.ts";
+import { pullFailure } from "./http/failure.ts";
+import { HttpTransport } from "./http/http-transport.ts";
 import { type RegistryLimits, defaultLimits } from "./limits.ts";
-import { hostPlatform } from "./platform.ts";
-import { type PullSource, pullSources } from "./pull-sources.ts";
-import { formatReference } from "./reference.ts";
-import { type RegistriesConf, type ShortNameMode, loadRegistriesConf } from "./registries-conf.ts";
-import { resolveImage } from "./resolve.ts";
-import { shortNameCandidates } from "./short-names.ts";
+import { hostPlatform } from "./manifests/platform.ts";
+import { type PullSource, pullSources } from "./names/pull-sources.ts";
+import { formatReference } from "./names/reference.ts";
+import { type RegistriesConf, type ShortNameMode, loadRegistriesConf } from "./names/registries-conf.ts";
+import { resolveImage } from "./manifests/resolve.ts";
+import { shortNameCandidates } from "./names/short-names.ts";
 import type { Logger } from "#observability/logger.ts";
-import type { Credentials } from "./auth-file.ts";
+import type { Credentials } from "./auth/auth-file.ts";
 import type { BlobSource, ImageReference, RegistryAuth, RegistryClient, ResolvedImage } from "./index.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { RetryPolicy } from "./http/retry.ts";
 
 export interface RegistryClientOptions {
   /** Default /etc/containers/registries.conf. */

@@ -1,6 +1,6 @@
-import { ConnectionFailure } from "./failure.ts";
-import { sendFollowing } from "./redirects.ts";
-import type { HttpAnswer, HttpTransport } from "./http-transport.ts";
+import { ConnectionFailure } from "./http/failure.ts";
+import { sendFollowing } from "./http/redirects.ts";
+import type { HttpAnswer, HttpTransport } from "./http/http-transport.ts";
 
 /** What worked last for each insecure registry, so that only the first request tries both. */
 export type SchemeMemory = Map<string, "https:" | "http:">;

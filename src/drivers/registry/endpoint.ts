@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { abortError } from "./failure.ts";
-import { answerError } from "./http-answer-error.ts";
-import { type RetryPolicy, withRetries } from "./retry.ts";
-import type { AuthTarget, Authorizer } from "./authorizer.ts";
-import type { Credentials } from "./auth-file.ts";
+import { abortError } from "./http/failure.ts";
+import { answerError } from "./http/http-answer-error.ts";
+import { type RetryPolicy, withRetries } from "./http/retry.ts";
+import type { AuthTarget, Authorizer } from "./auth/authorizer.ts";
+import type { Credentials } from "./auth/auth-file.ts";
 import type { RegistryConnection } from "./connection.ts";
-import type { HttpAnswer } from "./http-transport.ts";
+import type { HttpAnswer } from "./http/http-transport.ts";
 import type { ImageReference } from "./index.ts";
 
 export interface EndpointParts {

@@ -3,7 +3,7 @@ import { createServer as createHttps } from "node:https";
 import type { Socket } from "node:net";
 import { createServer as createHttp } from "#lib/node-http.ts";
 import { digestOf } from "./digest.ts";
-import { mediaTypes } from "./manifest-document.ts";
+import { mediaTypes } from "./manifests/manifest-document.ts";
 import type { Descriptor, Digest, Manifest, Platform } from "#spec/oci-image.ts";
 
 /** Sees every request first; true when it has answered. */

@@ -1,7 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
 import { digestOf } from "./digest.ts";
-import { mediaTypes } from "./manifest-document.ts";
-import { formatReference, parseReference } from "./reference.ts";
+import { mediaTypes } from "./manifests/manifest-document.ts";
+import { formatReference, parseReference } from "./names/reference.ts";
 import type { Descriptor, Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
 import type { ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
 

@@ -1,6 +1,6 @@
 import { silentLogger } from "#observability/logger.ts";
 import { type ClosableRegistryClient, type RegistryClientOptions, createRegistryClient } from "./client.ts";
-import { parseReference } from "./reference.ts";
+import { parseReference } from "./names/reference.ts";
 import type { ImageReference } from "./index.ts";
 
 /** A client for tests: no file of this machine is read, and pauses are short. */

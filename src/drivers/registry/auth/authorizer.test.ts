@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
-import { FakeRegistryServer, sendError } from "./fake-registry-server.ts";
-import { at, forever, readAll, testClient } from "./test-client.ts";
+import { FakeRegistryServer, sendError } from "../fake-registry-server.ts";
+import { at, forever, readAll, testClient } from "../test-client.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 

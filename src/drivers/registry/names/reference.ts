@@ -1,7 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { isDigest } from "./digest.ts";
+import { isDigest } from "../digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
-import type { ImageReference } from "./index.ts";
+import type { ImageReference } from "../index.ts";
 
 /** The registry that names without a host meant before there were others. */
 export const defaultRegistry = "docker.io";

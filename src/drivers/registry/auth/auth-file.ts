@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import type { ImageReference, RegistryAuth } from "./index.ts";
+import type { ImageReference, RegistryAuth } from "../index.ts";
 
 /** What is sent to a registry or its token server. */
 export type Credentials =

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { parseReference, repositoryName } from "./reference.ts";
-import type { NamespacedAuth } from "./index.ts";
+import { parseReference, repositoryName } from "../names/reference.ts";
+import type { NamespacedAuth } from "../index.ts";
 
 /**
  * Credential files that a credential provider of the kubelet leaves in `directory` for one pull of one namespace (`namespaced_auth_dir`):

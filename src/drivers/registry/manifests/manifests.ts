@@ -1,11 +1,11 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { algorithmOf, digestOf, isDigest, verifyDigest } from "./digest.ts";
+import { algorithmOf, digestOf, isDigest, verifyDigest } from "../digest.ts";
 import { type ManifestDocument, manifestAccept, parseManifestDocument } from "./manifest-document.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
 import { schema1Payload } from "./schema1.ts";
 import type { Descriptor, Digest, Platform } from "#spec/oci-image.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { RegistryLimits } from "../limits.ts";
 
 export interface FetchedManifest {
   /** What the registry served; of a signed schema 1 manifest the part that the digest is about. */

@@ -4,8 +4,8 @@ import { SingleFlight } from "#lib/single-flight.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, fetchToken } from "./token-server.ts";
 import type { Credentials } from "./auth-file.ts";
-import type { HttpTransport } from "./http-transport.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { HttpTransport } from "../http/http-transport.ts";
+import type { RetryPolicy } from "../http/retry.ts";
 
 /** What a request needs authorization for. */
 export interface AuthTarget {

@@ -1,10 +1,10 @@
 import { Worker } from "node:worker_threads";
 import { DomainError } from "#errors/domain-error.ts";
 import { workerEnvironment } from "#lib/worker-environment.ts";
-import { abortError } from "./failure.ts";
+import { abortError } from "../http/failure.ts";
 import type { Digest } from "#spec/oci-image.ts";
-import type { BlobBody } from "./blobs.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { BlobBody } from "../blobs.ts";
+import type { RegistryLimits } from "../limits.ts";
 import type { MeasureInput, MeasureOutput } from "./measure-layers-worker.ts";
 import type { MeasuredLayer } from "./schema1.ts";
 

@@ -1,5 +1,5 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { isDigest } from "./digest.ts";
+import { isDigest } from "../digest.ts";
 import { mediaTypes, parseObject, requireObject } from "./manifest-document.ts";
 import type { Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
 

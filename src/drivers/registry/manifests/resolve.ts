@@ -1,15 +1,15 @@
-import { createBlobSource, openBlob } from "./blobs.ts";
-import { digestOf, verifyDigest } from "./digest.ts";
-import { type SkippedEndpoint, firstThatWorks } from "./first-that-works.ts";
+import { createBlobSource, openBlob } from "../blobs.ts";
+import { digestOf, verifyDigest } from "../digest.ts";
+import { type SkippedEndpoint, firstThatWorks } from "../first-that-works.ts";
 import { parseImageConfig } from "./image-config.ts";
 import { type ChosenManifest, fetchForPlatform } from "./manifests.ts";
 import { mediaTypes } from "./manifest-document.ts";
 import { measureLayers } from "./measure-layers.ts";
 import { convertSchema1, parseSchema1 } from "./schema1.ts";
 import type { Manifest, Platform } from "#spec/oci-image.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { ImageReference, ResolvedImage } from "./index.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { ImageReference, ResolvedImage } from "../index.ts";
+import type { RegistryLimits } from "../limits.ts";
 
 export interface ResolveSettings {
   /** What the caller asked for; the endpoints may have other names for it. */

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { digestOf } from "./digest.ts";
-import { FakeRegistryServer, sendError } from "./fake-registry-server.ts";
+import { digestOf } from "../digest.ts";
+import { FakeRegistryServer, sendError } from "../fake-registry-server.ts";
 import { mediaTypes } from "./manifest-document.ts";
-import { formatReference } from "./reference.ts";
-import { at, forever, readAll, testClient } from "./test-client.ts";
-import type { RegistryClientOptions } from "./client.ts";
+import { formatReference } from "../names/reference.ts";
+import { at, forever, readAll, testClient } from "../test-client.ts";
+import type { RegistryClientOptions } from "../client.ts";
 import type { Digest } from "#spec/oci-image.ts";
 
 const amd64 = { os: "linux", architecture: "amd64" };

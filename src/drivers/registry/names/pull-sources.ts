@@ -1,6 +1,6 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { formatReference, qualify, splitName } from "./reference.ts";
-import type { ImageReference } from "./index.ts";
+import type { ImageReference } from "../index.ts";
 import type { RegistriesConf } from "./registries-conf.ts";
 import type { Mirror, RegistryEntry } from "./registry-entry.ts";
 

@@ -1,6 +1,6 @@
 import { DomainError } from "#errors/domain-error.ts";
 import { qualify, splitName } from "./reference.ts";
-import type { ImageReference } from "./index.ts";
+import type { ImageReference } from "../index.ts";
 import type { RegistriesConf, ShortNameMode } from "./registries-conf.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { isDigest } from "./digest.ts";
+import { isDigest } from "../digest.ts";
 import type { Descriptor, Index, Manifest, Platform } from "#spec/oci-image.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { RegistryLimits } from "../limits.ts";
 
 export const mediaTypes = {
   ociIndex: "application/vnd.oci.image.index.v1+json",

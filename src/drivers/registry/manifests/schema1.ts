@@ -1,7 +1,7 @@
-import { digestOf, isDigest } from "./digest.ts";
+import { digestOf, isDigest } from "../digest.ts";
 import { invalidManifest, mediaTypes, parseObject, requireObject } from "./manifest-document.ts";
 import type { Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { RegistryLimits } from "../limits.ts";
 
 /** Docker's first manifest format, as far as it says what the image is. Lists have the base layer first. */
 export interface Schema1Image {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Credentials, credentialsFrom, defaultAuthFiles, findCredentials, isAddressedTo } from "./auth-file.ts";
-import { parseReference } from "./reference.ts";
+import { parseReference } from "../names/reference.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 

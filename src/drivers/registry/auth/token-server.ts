@@ -1,8 +1,8 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { answerError } from "./http-answer-error.ts";
-import { type HttpTransport, describeRequest } from "./http-transport.ts";
-import { sendFollowing } from "./redirects.ts";
-import { type RetryPolicy, withRetries } from "./retry.ts";
+import { answerError } from "../http/http-answer-error.ts";
+import { type HttpTransport, describeRequest } from "../http/http-transport.ts";
+import { sendFollowing } from "../http/redirects.ts";
+import { type RetryPolicy, withRetries } from "../http/retry.ts";
 import type { Credentials } from "./auth-file.ts";
 
 export interface BearerToken {
