@@ -52,6 +52,17 @@ export async function processForExec(
       `container ${container.id} is ${container.state.kind}, commands can be run only in a running one`,
     );
   }
-  const own = JSON.parse(await drivers.bundles.readFile(container.id, processFile)) as OciProcess;
-  return execProcess(own, { args: command, tty });
+  return execProcess(await processOf(drivers, container), { args: command, tty });
+}
+
+/** Of containers that commands were run in: most are run by probes, in the same ones again and again. */
+const processes = new WeakMap<Container, OciProcess>();
+
+/** The process section of a container's config.json. */
+async function processOf(drivers: ContainerDrivers, container: Container): Promise<OciProcess> {
+  const known = processes.get(container);
+  if (known !== undefined) return known;
+  const read = JSON.parse(await drivers.bundles.readFile(container.id, processFile)) as OciProcess;
+  processes.set(container, read);
+  return read;
 }
