@@ -1,16 +1,14 @@
 import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
-import { sandboxName } from "#domain/sandbox/sandbox.ts";
 import { settleAll } from "#lib/settle.ts";
-import type { OciMount } from "#spec/oci-runtime.ts";
 import { cdiDeviceNames } from "./oci-spec/cdi-edits.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { fullName } from "./full-name.ts";
 import type { Container } from "./container.ts";
 import { annotatedDevices } from "./annotated-devices.ts";
 import type { FoundDevice } from "./oci-spec/devices.ts";
-import type { ContainerSpecInputs, SandboxFacts, SpecPolicy } from "./oci-spec/spec-inputs.ts";
+import type { ContainerSpecInputs, SpecPolicy } from "./oci-spec/spec-inputs.ts";
 import { declaredVolumeMounts } from "./declared-volumes.ts";
 import { mountImageVolume, type VolumeImages } from "./image-volumes.ts";
 import { filesLabel, rootView } from "./root-view.ts";
@@ -18,7 +16,8 @@ import { workloadOf } from "./workload.ts";
 import { nodeMounts } from "./node-mounts.ts";
 import { nodeHooks } from "./node-hooks.ts";
 import type { FoundMount } from "./oci-spec/volume-mount.ts";
-import type { ContainerRequest, MountRequest } from "./request.ts";
+import { providedMounts, sandboxFacts } from "./pod-inputs.ts";
+import type { MountRequest } from "./request.ts";
 
 /** Everything that config.json of a container depends on, but for what only its mounted root can tell. */
 export async function containerInputs(
@@ -37,17 +36,9 @@ export async function containerInputs(
   const ownLabel = filesLabel(drivers, sandbox, request);
   await security.checkSelinuxLabel(ownLabel);
   const label = relabels ? ownLabel : "";
-  const view = rootView(drivers, sandbox, request);
   const [policy, volumes, devices, hostDevices, seccompText, cdi, hooks, ofNode] = await settleAll([
     drivers.settings.specPolicy(draft.runtimeHandler),
-    settleAll(
-      request.mounts.map((mount, index) => {
-        const content = volumeImages[index];
-        return content === undefined
-          ? findVolume(drivers, mount, label)
-          : mountImageVolume(drivers, { containerId: draft.id, volume: index, view }, mount, content);
-      }),
-    ),
+    findVolumes(drivers, sandbox, draft, volumeImages, label),
     findDevices(drivers, sandbox, draft),
     privileged ? security.hostDevices() : [],
     seccomp.type === "localhost" ? security.readSeccompProfile(seccomp.localhostRef) : undefined,
@@ -119,6 +110,25 @@ export async function inputsFromRootfs(
   return { ...inputs, container: { ...inputs.container, rootfs: { path: mountPath, passwd, group } } };
 }
 
+/** What the request mounts, in its order: paths of the host, and images, which are mounted now. */
+function findVolumes(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  { id, request }: Container,
+  images: VolumeImages,
+  label: string,
+): Promise<FoundMount[]> {
+  const view = rootView(drivers, sandbox, request);
+  return settleAll(
+    request.mounts.map((mount, index) => {
+      const content = images[index];
+      return content === undefined
+        ? findVolume(drivers, mount, label)
+        : mountImageVolume(drivers, { containerId: id, volume: index, view }, mount, content);
+    }),
+  );
+}
+
 async function findVolume(drivers: ContainerDrivers, mount: MountRequest, label: string): Promise<FoundMount> {
   if (mount.hostPath === "")
     throw new DomainError("invalid-argument", `the mount at ${mount.containerPath} has no host path`);
@@ -137,45 +147,6 @@ async function checkApparmor(drivers: ContainerDrivers, reference: string): Prom
   }
   if (await drivers.security.isApparmorProfileLoaded(profile)) return;
   throw new DomainError("not-found", `AppArmor profile ${profile} is not loaded on this node`);
-}
-
-export function sandboxFacts(sandbox: Sandbox): SandboxFacts {
-  const { net, ...others } = sandbox.namespaces;
-  return {
-    id: sandbox.id,
-    name: sandboxName(sandbox.request),
-    request: sandbox.request,
-    runtimeHandler: sandbox.runtimeHandler,
-    hostname: sandbox.hostname,
-    namespaces: {
-      ...others,
-      ...(net === undefined ? {} : { network: net }),
-      ...(sandbox.infra === undefined ? {} : { pid: `/proc/${sandbox.infra.process.pid}/ns/pid` }),
-    },
-    selinuxLevel: sandbox.selinuxLevel,
-    ips: sandbox.ips,
-    shmPath: sandbox.files.shm ?? "",
-    resolvPath: sandbox.files.resolvConf,
-    hostnamePath: sandbox.files.hostname,
-  };
-}
-
-/** The pod's files; what the request mounts in the same place wins when config.json is built. */
-export function providedMounts(sandbox: Sandbox, request?: Pick<ContainerRequest, "linux">): OciMount[] {
-  const { resolvConf, hostname, hosts, shm } = sandbox.files;
-  const readonly = request?.linux.securityContext.readonlyRootfs === true ? "ro" : "rw";
-  const bind = (destination: string, source: string, ...options: string[]): OciMount => ({
-    destination,
-    type: "bind",
-    source,
-    options: ["bind", "rprivate", "nodev", "nosuid", "noexec", ...options],
-  });
-  return [
-    bind("/etc/resolv.conf", resolvConf, readonly),
-    bind("/etc/hostname", hostname, readonly),
-    ...(hosts === undefined ? [] : [bind("/etc/hosts", hosts, readonly)]),
-    bind("/dev/shm", shm ?? "/dev/shm", "rw"),
-  ];
 }
 
 function targetPidPath(drivers: ContainerDrivers, options: { pid: string; targetId: string }): string | undefined {

@@ -2,7 +2,7 @@ import type { InfraRunner } from "#domain/sandbox/sandbox-drivers.ts";
 import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { providedMounts, sandboxFacts } from "./container-inputs.ts";
+import { providedMounts, sandboxFacts } from "./pod-inputs.ts";
 import { rootView } from "./root-view.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";

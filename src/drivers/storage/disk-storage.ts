@@ -7,6 +7,7 @@ import type { Digest } from "#spec/oci-image.ts";
 import { BlobStore } from "./blob-store.ts";
 import { blobsOf } from "./image-blobs.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
+import { mountImageView } from "./image-view.ts";
 import type {
   ChainId,
   ImageRecord,
@@ -244,8 +245,9 @@ class DiskStorage implements Storage {
     return applyRootfsChanges(this.#trees, this.#roots.places(containerId), changes);
   }
 
-  mountImage(chainIds: readonly ChainId[], target: string, options: RootView = {}): Promise<void> {
-    return this.#roots.mountReadOnly(chainIds, target, options);
+  async mountImage(chainIds: readonly ChainId[], target: string, options: RootView = {}): Promise<void> {
+    this.#layers.require(target, chainIds);
+    await mountImageView(this.#layout, chainIds, target, options);
   }
 
   imageUsage(): Usage {

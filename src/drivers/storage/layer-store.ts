@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, rename, stat } from "node:fs/promises";
 import path from "node:path";
-import { hasErrno, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -59,6 +59,16 @@ export class LayerStore {
 
   has(chainId: ChainId): boolean {
     return this.#layers.has(chainId);
+  }
+
+  /** @throws DomainError failed-precondition when a layer that `user` needs is not there */
+  require(user: string, chainIds: readonly ChainId[]): void {
+    const missing = chainIds.find((chainId) => !this.#layers.has(chainId));
+    if (missing === undefined) return;
+    throw new DomainError(
+      "failed-precondition",
+      `${user}: layer ${missing} is not in the store; the image must be pulled again`,
+    );
   }
 
   /** Whether the layer sets the owner and mode of the root directory. */

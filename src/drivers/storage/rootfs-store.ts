@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { bindMount, MountFlag } from "#kernel/mount.ts";
+import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { MountFlag } from "#kernel/mount.ts";
 import { mountOverlay } from "#kernel/overlay.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
@@ -79,7 +79,7 @@ export class RootfsStore {
   async create(id: string, chainIds: readonly ChainId[], options: RootView): Promise<Rootfs> {
     const place = this.#layout.container(id);
     if (this.#roots.has(id)) throw new DomainError("already-exists", `container root ${id} exists already`);
-    this.#checkLayers(id, chainIds);
+    this.#layers.require(id, chainIds);
     const stored: StoredRootfs = {
       version: 1,
       chainIds: [...chainIds],
@@ -135,7 +135,7 @@ export class RootfsStore {
     }
     const mountPath = this.#layout.mountPoint(id);
     if (await isMountPoint(mountPath)) return { mountPath, upperPath: this.#upper(id) };
-    this.#checkLayers(id, stored.chainIds);
+    this.#layers.require(id, stored.chainIds);
     return await this.#mount(id, stored);
   }
 
@@ -235,33 +235,6 @@ export class RootfsStore {
       if (error instanceof DomainError && error.kind === "not-found") return { usedBytes: 0, inodesUsed: 0 };
       throw error;
     }
-  }
-
-  /** See `Storage.mountImage`. */
-  async mountReadOnly(chainIds: readonly ChainId[], target: string, { mountLabel, idMap }: RootView): Promise<void> {
-    this.#checkLayers(target, chainIds);
-    const diffs = this.#diffs(chainIds);
-    // Without an upper directory overlayfs wants two lower ones.
-    const plain = diffs.length === 1 ? [...diffs, this.#layout.empty] : diffs;
-    const flags = MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
-    const options = mountLabel === undefined ? {} : { context: mountLabel };
-    try {
-      if (plain.length === 0) return bindMount(this.#layout.empty, target, { readOnly: true, flags });
-      using lower = await lowerDirectories("the image", plain, `${target}.lower`, idMap);
-      await mountOverlay({ target, lowerDirs: lower.directories, flags, options });
-    } catch (error) {
-      const kind = hasErrno(error, "ENOENT") ? "not-found" : "internal";
-      throw new DomainError(kind, `the image could not be mounted on ${target}: ${messageOf(error)}`, { cause: error });
-    }
-  }
-
-  #checkLayers(user: string, chainIds: readonly ChainId[]): void {
-    const missing = chainIds.find((chainId) => !this.#layers.has(chainId));
-    if (missing === undefined) return;
-    throw new DomainError(
-      "failed-precondition",
-      `${user}: layer ${missing} is not in the store; the image must be pulled again`,
-    );
   }
 
   #diffs(chainIds: readonly ChainId[]): string[] {
