@@ -1,6 +1,20 @@
 import assert from "node:assert/strict";
 import { CriCallError, type CodeName } from "#cri/client.ts";
 
+/** Where any code will do: what matters are the words, and that nothing stays. */
+export const anyFailure: readonly CodeName[] = [
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "NOT_FOUND",
+  "FAILED_PRECONDITION",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "RESOURCE_EXHAUSTED",
+  "PERMISSION_DENIED",
+  "ABORTED",
+];
+
 /** Asserts that a call fails with this gRPC code and that the server's words match all patterns. */
 export async function rejects(
   call: Promise<unknown>,
