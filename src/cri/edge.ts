@@ -1,7 +1,7 @@
 import { fromBinary, type DescMessage, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
 import type { Runtime } from "#domain/runtime.ts";
 import { DomainError, kindOf, messageOf, type ErrorKind } from "#errors/domain-error.ts";
-import type { Logger, LogLevel } from "#observability/logger.ts";
+import type { LogFields, Logger, LogLevel } from "#observability/logger.ts";
 import type { Call, StreamHandler, StreamingUrls, UnaryHandler } from "./call.ts";
 import { describeRequest } from "./describe-request.ts";
 import { encodeAnswer, type Answer } from "./encoded-message.ts";
@@ -120,7 +120,8 @@ export class Edge {
     grpc: ServerCall,
   ): ObservedCall {
     const observed = new ObservedCall(this.#options, method.name, ++this.#calls, subjectOf(request), grpc);
-    observed.logger.debug("CRI request", {
+    this.#options.logger.debug("CRI request", {
+      ...observed.context,
       // A getter, so that nothing is described when debug lines are not written.
       get request() {
         return describeRequest(method.input, request);
@@ -134,7 +135,10 @@ export class Edge {
 class ObservedCall implements Call {
   readonly runtime: Runtime;
   readonly streaming: StreamingUrls | undefined;
-  readonly logger: Logger;
+  /** What its log lines carry. */
+  readonly context: LogFields;
+  readonly #parentLogger: Logger;
+  #logger: Logger | undefined;
   readonly #rpc: string;
   readonly #metrics: OperationMetrics | undefined;
   readonly #grpc: ServerCall;
@@ -143,10 +147,16 @@ class ObservedCall implements Call {
   constructor(options: EdgeOptions, rpc: string, requestId: number, subject: object, grpc: ServerCall) {
     this.runtime = options.runtime;
     this.streaming = options.streaming;
-    this.logger = options.logger.child({ requestId, rpc, ...subject });
+    this.#parentLogger = options.logger;
+    this.context = { requestId, rpc, ...subject };
     this.#rpc = rpc;
     this.#metrics = options.metrics;
     this.#grpc = grpc;
+  }
+
+  get logger(): Logger {
+    // Most calls never look at it.
+    return (this.#logger ??= this.#parentLogger.child(this.context));
   }
 
   get signal(): AbortSignal {
@@ -160,7 +170,7 @@ class ObservedCall implements Call {
   succeeded(): void {
     const durationMs = performance.now() - this.#startedMs;
     this.#metrics?.onOperation(this.#rpc, durationMs, undefined);
-    this.logger.debug("CRI request done", this.#fields(durationMs));
+    this.#parentLogger.debug("CRI request done", { ...this.context, ...this.#fields(durationMs) });
   }
 
   /** The status for what was thrown. */

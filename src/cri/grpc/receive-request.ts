@@ -39,7 +39,7 @@ export function receiveRequest(
     else decompress(message.bytes, encoding, maxBytes).then((bytes) => receiver.received(bytes), stop);
   };
   stream.on("data", take);
-  stream.once("end", finish);
+  stream.on("end", finish);
 }
 
 /** The status that the gRPC specification has for it is UNIMPLEMENTED: a method with a stream of requests is meant. */

@@ -6,7 +6,8 @@ import { encodeStatusMessage } from "./status-message.ts";
 
 const { NGHTTP2_CANCEL } = constants;
 
-const responseHeaders = { ":status": 200, "content-type": "application/grpc" };
+/** As a list, since node:http2 copies an object for each answer. It adds to neither as long as there is a status and no date is asked for. */
+const responseHeaders = [":status", "200", "content-type", "application/grpc"];
 /** Nobody reads the date of an answer, which node:http2 would add to each (and documents for its other interface only). */
 const beforeTrailers = { waitForTrailers: true, sendDate: false };
 const withoutTrailers = { endStream: true, sendDate: false };
@@ -32,7 +33,8 @@ export class ServerCall {
       this.deadlineMs = Date.now() + timeoutMs;
       if (timeoutMs <= longestTimerMs) this.#timer = setTimeout(() => this.#expire(), timeoutMs);
     }
-    stream.once("close", () => this.#onClose());
+    // Not "once", which makes two objects more: these events come once.
+    stream.on("close", () => this.#onClose());
     stream.on("error", ignore);
   }
 
@@ -58,7 +60,7 @@ export class ServerCall {
   /** Ends the call with one message, which has its prefix. */
   answer(frame: Buffer): void {
     if (!this.#finish()) return;
-    this.#stream.once("wantTrailers", sendOkTrailers);
+    this.#stream.on("wantTrailers", sendOkTrailers);
     this.#stream.respond(responseHeaders, beforeTrailers);
     this.#stream.end(frame);
   }
@@ -89,7 +91,7 @@ export class ServerCall {
   /** Ends the call after the last message. */
   end(): void {
     if (!this.#finish()) return;
-    this.#stream.once("wantTrailers", sendOkTrailers);
+    this.#stream.on("wantTrailers", sendOkTrailers);
     if (!this.#stream.headersSent) this.#stream.respond(responseHeaders, beforeTrailers);
     this.#stream.end();
   }
@@ -98,17 +100,17 @@ export class ServerCall {
   fail({ codeName, details }: GrpcFailure): void {
     if (!this.#finish()) return;
     const stream = this.#stream;
-    const trailers = {
+    const trailers: Record<string, string> = {
       "grpc-status": String(statusCodes[codeName]),
       "grpc-message": encodeStatusMessage(details),
       // Asked for where a request is compressed in a way that is not served.
       ...(codeName === "UNIMPLEMENTED" ? { "grpc-accept-encoding": acceptedEncodings } : {}),
     };
     if (stream.headersSent) {
-      stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+      stream.on("wantTrailers", () => stream.sendTrailers(trailers));
       stream.end();
     } else {
-      stream.respond({ ...responseHeaders, ...trailers }, withoutTrailers);
+      stream.respond([...responseHeaders, ...Object.entries(trailers).flat()], withoutTrailers);
     }
     discardRest(stream);
   }
