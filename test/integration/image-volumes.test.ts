@@ -4,8 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "
 import path from "node:path";
 import { describe, it } from "node:test";
 import { ImageService, NamespaceMode, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
-import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
-import { startDaemon, type TestDaemon } from "../support/daemon.ts";
+import { type TestDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { buildArtifact, buildImage } from "../support/image-builder.ts";
@@ -21,7 +20,6 @@ import {
   runToEnd,
   type ContainerConfig,
 } from "../support/pods.ts";
-import { startRegistry } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods, idmappingRuntime } from "../support/requirements.ts";
 
@@ -307,66 +305,3 @@ describe(
     });
   },
 );
-
-describe("the pause process", { skip: cannotRunPods() }, () => {
-  const suite = useDaemon((registry) => ({
-    config: { "crio.runtime": "drop_infra_ctr = false", "crio.image": `pause_image = "${registry.host}/test/pause:1"` },
-  }));
-
-  it("keeps its image from being removed until the pod is", async () => {
-    const { daemon, registry } = suite;
-    const pod = await runPod(daemon, "infra");
-    const image = { image: `${registry.host}/test/pause:1` };
-    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
-    await daemon.restart();
-    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
-    await removePod(daemon, pod.id);
-    await daemon.client.call(removeImage, { image });
-  });
-});
-
-describe("volumes that an image declares", { skip: cannotRunPods() }, () => {
-  const image = buildImage({
-    layers: [{ entries: busyboxEntries() }, { entries: [{ path: "kept/file", content: "kept\n" }] }],
-    config: { ...busyboxConfig, User: "1000:1000", Volumes: { "/new/place": {}, "/kept": {}, "/proc": {} } },
-  });
-  const script =
-    "ls -ldn /new/place | awk '{print $3, $4}'; touch /new/place/x && cat /kept/file; mount | grep -c /new";
-
-  it("become directories of the container's user in its root", async () => {
-    await using registry = await startRegistry();
-    await using daemon = await startDaemon({ insecureRegistries: [registry.host] });
-    const reference = await registry.push(image, "test/volumes", "v1");
-    await pull(daemon, reference);
-    const pod = await runPod(daemon, "mkdir");
-    const { stdout } = await runToEnd(daemon, pod, containerConfig(reference, "mkdir", ["sh", "-c", script]));
-    assert.equal(stdout, "1000 1000\nkept\n0\n");
-  });
-
-  it("are directories of the host where the configuration says so, unless the pod mounts something there", async () => {
-    await using registry = await startRegistry();
-    await using daemon = await startDaemon({
-      insecureRegistries: [registry.host],
-      config: { "crio.image": 'image_volumes = "bind"\noci_artifact_mount_support = false' },
-    });
-    const reference = await registry.push(image, "test/volumes", "v1");
-    const artifact = await registry.push(buildArtifact({ a: "a" }), "test/artifact", "v1");
-    await pull(daemon, reference);
-    await pull(daemon, artifact);
-    const pod = await runPod(daemon, "bind");
-    const mounts = [{ containerPath: "/kept", hostPath: path.join(daemon.places.folder, "mine") }];
-    const config = containerConfig(
-      reference,
-      "bind",
-      ["sh", "-c", "touch /new/place/x && ls /kept; mount | grep -c /new"],
-      {
-        mounts,
-      },
-    );
-    assert.equal((await runToEnd(daemon, pod, config)).stdout, "1\n");
-    const withArtifact = containerConfig(reference, "artifact", ["true"], { mounts: [volume(artifact)] });
-    await rejects(createContainer(daemon, pod, withArtifact), ["UNKNOWN"], /oci_artifact_mount_support is off/);
-    await removePod(daemon, pod.id);
-    assert.deepEqual(volumeFolders(daemon), []);
-  });
-});

@@ -256,6 +256,23 @@ describe("images", { skip: cannotRunPods() }, () => {
   });
 });
 
+describe("the pause process", { skip: cannotRunPods() }, () => {
+  const suite = useDaemon((registry) => ({
+    config: { "crio.runtime": "drop_infra_ctr = false", "crio.image": `pause_image = "${registry.host}/test/pause:1"` },
+  }));
+
+  it("keeps its image from being removed until the pod is", async () => {
+    const { daemon, registry } = suite;
+    const pod = await runPod(daemon, "infra");
+    const image = { image: `${registry.host}/test/pause:1` };
+    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
+    await daemon.restart();
+    await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
+    await removePod(daemon, pod.id);
+    await daemon.client.call(removeImage, { image });
+  });
+});
+
 function order(image: BuiltImage, digest: string): number {
   return image.layers.findIndex((layer) => layer.digest === digest);
 }
