@@ -5,9 +5,9 @@ import { identify } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { exitCodeOf } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
-import type { RuntimeOptions } from "./command-line-runtime.ts";
 import type { RuntimeCheckpointOptions } from "./index.ts";
 import { lastWords } from "./last-words.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** `<runtime> checkpoint --leave-running`, ended with criu when the signal aborts. */
 export async function checkpoint(

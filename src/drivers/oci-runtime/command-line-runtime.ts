@@ -1,53 +1,16 @@
-import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { exitCodeOf } from "#kernel/child-exits.ts";
-import { run } from "#kernel/spawn.ts";
-import type { RunResult } from "#kernel/spawn.ts";
 import type { OciFeatures } from "#spec/oci-runtime.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { startExec } from "./detached-exec.ts";
 import { execToEnd } from "./exec-to-end.ts";
-import { lastWords } from "./last-words.ts";
+import { isUnknownContainer, runtimeCalls, runtimeError } from "./runtime-calls.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
 import type { OciRuntime, RuntimeState } from "./index.ts";
-
-export interface RuntimeOptions {
-  handler: string;
-  path: string;
-  root: string;
-  /** The runtime moves containers by systemd's D-Bus instead of writing to cgroupfs itself. */
-  systemdCgroup: boolean;
-  env: Readonly<Record<string, string>>;
-}
-
-/** Longest time for commands that should take milliseconds; a hung runtime must not hang its callers for ever. */
-const commandTimeoutMs = 120_000;
 
 /** An OCI runtime by the command line that runc, crun and runsc share. */
 export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
-  const globalArgs = [`--root=${options.root}`, ...(options.systemdCgroup ? ["--systemd-cgroup"] : [])];
+  const { globalArgs, call, must } = runtimeCalls(options);
   let features: Promise<OciFeatures | undefined> | undefined;
   let canCheckpoint: Promise<boolean> | undefined;
-
-  async function call(args: readonly string[], input = ""): Promise<RunResult> {
-    const argv = [options.path, ...globalArgs, ...args];
-    try {
-      return await run(argv, { env: options.env, input, timeoutMs: commandTimeoutMs });
-    } catch (error) {
-      throw new DomainError(
-        "internal",
-        `OCI runtime ${options.path} of handler ${options.handler} cannot be started: ${messageOf(error)}`,
-        {
-          cause: error,
-          facts: { argv },
-        },
-      );
-    }
-  }
-
-  async function must(id: string, args: readonly string[], input = ""): Promise<RunResult> {
-    const result = await call(args, input);
-    if (result.exitCode === 0) return result;
-    throw runtimeError(options, id, args, result);
-  }
 
   return {
     handler: options.handler,
@@ -119,19 +82,4 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
 function parseState(stdout: Buffer): RuntimeState {
   const { status, pid } = JSON.parse(stdout.toString()) as { status: RuntimeState["status"]; pid?: number };
   return { status, pid: pid ?? 0 };
-}
-
-/** runc says "container does not exist", crun "No such file or directory" about the status file, runsc "file does not exist". */
-function isUnknownContainer(result: RunResult): boolean {
-  return /does not exist|No such file or directory|not found/i.test(result.stderr.toString());
-}
-
-function runtimeError(options: RuntimeOptions, id: string, args: readonly string[], result: RunResult): DomainError {
-  const words = lastWords(result.stderr.toString());
-  const how = result.timedOut ? `did not end within ${commandTimeoutMs / 1000} s` : `exited with ${exitCodeOf(result)}`;
-  return new DomainError(
-    isUnknownContainer(result) ? "not-found" : "internal",
-    `container ${id}: ${options.path} ${args[0] ?? ""} ${how}: ${words}`,
-    { facts: { argv: [options.path, ...args], exitCode: exitCodeOf(result), stderr: words } },
-  );
 }

@@ -8,9 +8,9 @@ import { childExit, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
-import type { RuntimeOptions } from "./command-line-runtime.ts";
 import type { ExecStdio, RuntimeExec } from "./index.ts";
 import { lastWords } from "./last-words.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** A runtime that hangs must not hang the session for ever. */
 const startTimeoutMs = 120_000;

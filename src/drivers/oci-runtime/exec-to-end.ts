@@ -6,9 +6,9 @@ import { exitCodeOf } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
-import type { RuntimeOptions } from "./command-line-runtime.ts";
 import type { RuntimeExecResult } from "./index.ts";
 import { lastWords } from "./last-words.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** What `OciRuntime.exec` promises. The process document and the runtime's own log are memory files: nothing to sweep after a crash. */
 export async function execToEnd(

@@ -1,0 +1,9 @@
+/** How one runtime handler is called. */
+export interface RuntimeOptions {
+  handler: string;
+  path: string;
+  root: string;
+  /** The runtime moves containers by systemd's D-Bus instead of writing to cgroupfs itself. */
+  systemdCgroup: boolean;
+  env: Readonly<Record<string, string>>;
+}
