@@ -18,7 +18,6 @@ import {
   runContainer,
   runPod,
   startContainer,
-  untilTerminated,
   type ContainerConfig,
   type Pod,
 } from "../support/pods.ts";
@@ -124,8 +123,10 @@ describe("Attach", { skip: cannotRunPods() }, () => {
   });
 
   it("ends when the container is stopped", async () => {
-    const id = await run(untilTerminated);
+    const id = await run(["sh", "-c", 'trap "exit 0" TERM; while true; do echo tick; sleep 0.1 & wait $!; done']);
     const session = await attachSession(suite.daemon, id);
+    // A session begins before the container is reached: one that ended before that cannot be attached to.
+    await reader(session.stream("stdout")).until(/tick/);
     await suite.daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 10n });
     assert.equal(await outcomeOf(session), 0);
     session.client.transport.destroy();
