@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from "node:fs";
-import os from "node:os";
 import { hasErrno } from "#errors/domain-error.ts";
 import { check, libc } from "#kernel/libc.ts";
 
@@ -7,6 +6,12 @@ const setScheduler = libc.func("int sched_setscheduler(int tid, int policy, cons
   tid: number,
   policy: number,
   parameters: Buffer,
+) => number;
+// os.setPriority gives its errors a code of its own.
+const setPriority = libc.func("int setpriority(int which, unsigned int who, int nice)") as (
+  which: number,
+  who: number,
+  nice: number,
 ) => number;
 const getSession = libc.func("int getsid(int pid)") as (pid: number) => number;
 
@@ -33,12 +38,13 @@ export function listThreads(): Thread[] {
 
 /**
  * Gives one thread a nice value that what it starts, threads and processes, does not inherit.
- * @throws SystemError or Error with `code` EACCES or EPERM without CAP_SYS_NICE
+ * @throws SystemError EACCES for less than it has without CAP_SYS_NICE
  */
 export function setThreadNice(tid: number, nice: number): void {
   // First, so that no child is born between the two that keeps the value.
   check(setScheduler(tid, normalAndResetOnFork, Buffer.alloc(4)), "sched_setscheduler", `of thread ${tid}`);
-  os.setPriority(tid, nice);
+  const oneThread = 0;
+  check(setPriority(oneThread, tid, nice), "setpriority", `of thread ${tid}`);
 }
 
 /** Whether this process is the first of its session: where the kernel groups by sessions (sched(7), autogroup), the group is its own. */
