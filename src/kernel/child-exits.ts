@@ -94,9 +94,19 @@ export function isAwaited(pid: number): boolean {
 
 /** How a child ended that was not taken away yet; `undefined` for any other process. */
 export function endedChild(pid: number): ExitStatus | undefined {
+  return peek(idType.pid, pid)?.status;
+}
+
+interface EndedChild {
+  pid: number;
+  status: ExitStatus;
+}
+
+/** A child that has ended and is there still. */
+function peek(kind: number, id: number): EndedChild | undefined {
   const siginfo = Buffer.alloc(siginfoBytes);
-  const result = waitid(idType.pid, pid, siginfo, wait.exited | wait.noHang | wait.noWait);
-  return result === 0 ? decodeSiginfo(siginfo)?.status : undefined;
+  const result = waitid(kind, id, siginfo, wait.exited | wait.noHang | wait.noWait);
+  return result === 0 ? decodeSiginfo(siginfo) : undefined;
 }
 
 function listenForChildren(): void {
@@ -147,35 +157,33 @@ function reapSoon(): void {
 
 async function reap(): Promise<void> {
   reapingWanted = false;
-  if (adopting) while (await take(idType.all, 0));
-  else for (const pid of ended) await take(idType.pid, pid);
+  if (adopting) {
+    // Looked at first: a child that is awaited keeps its pid until that was told.
+    for (let child = peek(idType.all, 0); child !== undefined; child = peek(idType.all, 0)) {
+      notice(child);
+      await takeAway(child.pid);
+    }
+  } else for (const pid of ended) await takeAway(pid);
   reaping = false;
   // What ended meanwhile may have come too late for it.
   if (reapingWanted) reapSoon();
 }
 
-/** Takes one child away, if one has ended. */
-async function take(kind: number, id: number): Promise<boolean> {
+/** Tells of a child that has ended, unless that was done. */
+function notice({ pid, status }: EndedChild): void {
+  if (ended.has(pid)) return;
+  if (awaited.has(pid)) return settle(pid, status);
+  for (const taken of takenMeanwhile) taken.set(pid, status);
+  for (const listener of orphanListeners) listener(pid, status);
+}
+
+async function takeAway(pid: number): Promise<void> {
   const siginfo = Buffer.alloc(siginfoBytes);
   const options = wait.exited | wait.noHang;
-  try {
-    await checkOffThread((done) => waitid.async(kind, id, siginfo, options, done), "waitid");
-  } catch {
-    // ECHILD: there are none.
-    ended.delete(id);
-    return false;
-  }
-  const child = decodeSiginfo(siginfo);
-  if (child === undefined) return false;
-  const { pid, status } = child;
-  const wasSeen = ended.delete(pid);
-  if (wasSeen) return true;
-  if (awaited.has(pid)) settle(pid, status);
-  else {
-    for (const taken of takenMeanwhile) taken.set(pid, status);
-    for (const listener of orphanListeners) listener(pid, status);
-  }
-  return true;
+  await checkOffThread((done) => waitid.async(idType.pid, pid, siginfo, options, done), "waitid").catch(() => {
+    // ECHILD: somebody else has.
+  });
+  ended.delete(pid);
 }
 
 // <sys/wait.h> of Linux.
@@ -188,7 +196,7 @@ const siginfoAt = { code: 8, pid: 16, status: 24 } as const;
 const codeExited = 1;
 
 /** `undefined` when it says that no child has ended. */
-function decodeSiginfo(siginfo: Buffer): { pid: number; status: ExitStatus } | undefined {
+function decodeSiginfo(siginfo: Buffer): EndedChild | undefined {
   const pid = siginfo.readInt32LE(siginfoAt.pid);
   if (pid === 0) return undefined;
   const value = siginfo.readInt32LE(siginfoAt.status);
