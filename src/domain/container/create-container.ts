@@ -5,6 +5,7 @@ import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
+import { settleAll } from "#lib/settle.ts";
 import { cgroupsPath } from "#domain/sandbox/cgroups-path.ts";
 import { checkLabels, containerLabels } from "#domain/sandbox/kubernetes-labels.ts";
 import { prepareRestore } from "./checkpoint/restore-container.ts";
@@ -56,7 +57,7 @@ export async function createContainer(
       ? createByMonitor(drivers, sandbox, draft, undo)
       : (built: BuiltSpec) => prepareRestore(drivers, draft, built, checkpoint);
   const gathering = containerInputs(drivers, sandbox, draft, image, volumes);
-  const [gathered, { mountPath }] = await bothOrNeither(gathering, rootfs);
+  const [gathered, { mountPath }] = await settleAll([gathering, rootfs]);
   const inputs = await inputsFromRootfs(drivers, gathered, mountPath);
   const built = buildContainerSpec(inputs);
   for (const warning of built.warnings) drivers.logger.debug(warning, { container: draft.id });
@@ -161,12 +162,6 @@ function logPathOf(drivers: ContainerDrivers, sandbox: Sandbox, request: Contain
     "invalid-argument",
     `log_path ${JSON.stringify(name)} leads out of the log directory ${directory}`,
   );
-}
-
-/** Waits for both, so that nothing goes on while the caller undoes. */
-async function bothOrNeither<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([first, second]);
-  return Promise.all([first, second]);
 }
 
 function mountsOf(

@@ -5,6 +5,7 @@ import type { KernelThread } from "#kernel/kernel-thread.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
 import { holdUserNamespace } from "#kernel/user-namespace.ts";
 import { unmountOffThread } from "#kernel/mount.ts";
+import { settleAll } from "#lib/settle.ts";
 import type { NamespaceKind, Namespaces } from "./index.ts";
 
 type IdMaps = NonNullable<Parameters<Namespaces["pin"]>[2]["idMaps"]>;
@@ -46,7 +47,7 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
     },
 
     async unpin(sandboxId) {
-      await Promise.all(
+      await settleAll(
         kinds.map(async (kind) => {
           const pin = pinOf(kind, sandboxId);
           // The last reference may be a process that still ends: detach, and let the kernel free the rest.
