@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import type { AttachTarget } from "#domain/pod/stream-sessions.ts";
 import type { AttachedContainer, Carriers } from "#drivers/streams/index.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -30,7 +31,9 @@ export async function attach(
   const { session } = target;
   using undo = new DisposableStack();
   undo.defer(() => void ask("detach", { session }).catch(() => {}));
-  const container = await carriers.attach(target.socketPath);
+  const containerEnded = ask("containerEnded", { session });
+  const container = await join(carriers, target, containerEnded);
+  if (container === undefined) return;
   const close = (): void => container.close();
   undo.defer(close);
   signal.addEventListener("abort", close);
@@ -45,10 +48,29 @@ export async function attach(
     ended.abort();
     quiet.start(quietMs);
   };
-  ask("containerEnded", { session }).then(onEnded, onEnded);
+  containerEnded.then(onEnded, onEnded);
   if (target.tty) void followSize(streams.resize, (size) => ask("resize", { containerId, size }), logger);
   passInput(target, container, streams, quiet);
   await passOutput(container, streams, quiet, ended.signal);
+}
+
+/** Connects to the monitor; `undefined` when it is not there because the container has ended since the session began. */
+async function join(
+  carriers: Carriers,
+  { socketPath }: AttachTarget,
+  containerEnded: Promise<undefined>,
+): Promise<AttachedContainer | undefined> {
+  const isOver = containerEnded.then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await carriers.attach(socketPath);
+  } catch (error) {
+    // The monitor goes first: its container's end is noticed a little later.
+    if (await Promise.race([isOver, pause(quietMs, false, { ref: false })])) return undefined;
+    throw error;
+  }
 }
 
 function passInput(
