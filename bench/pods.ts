@@ -42,11 +42,9 @@ export interface EndTimes {
  * Waits without using the processor, and ends at once on SIGTERM, as a well-behaved service does. It says when it is ready: a
  * signal before that is lost, since the kernel protects the first process of a pod.
  */
-export const serviceCommand = [
-  "sh",
-  "-c",
-  "trap 'exit 0' TERM; mkfifo /tmp/never; exec 3<>/tmp/never; echo ready; read line <&3",
-];
+export const serviceScript = "trap 'exit 0' TERM; mkfifo /tmp/never; exec 3<>/tmp/never; echo ready; read line <&3";
+
+export const serviceCommand = ["sh", "-c", serviceScript];
 
 const { method } = RuntimeService;
 const stopTimeoutSeconds = 30n;

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { helperPids } from "../measure/memory.ts";
 import { ProcessorClock, processCpuMs } from "../measure/processor-time.ts";
 import type { Daemon } from "../daemons/daemon.ts";
-import { removePods, startPod } from "../pods.ts";
+import { removePods, serviceScript, startPod } from "../pods.ts";
 import { eachDaemon, figuresOf, standAll, type Bench, type Scenario } from "./scenario.ts";
 
 const name = "logs";
@@ -27,7 +27,7 @@ export const logs: Scenario<{ seconds: number; rounds: number }> = {
 
 async function measure(bench: Bench, daemon: Daemon, seconds: number): Promise<void> {
   // The shell stays, so that the monitor can be asked for its processor time after the writer has ended.
-  const command = ["sh", "-c", `timeout ${seconds} yes '${line}'; mkfifo /tmp/never; read x <>/tmp/never`];
+  const command = ["sh", "-c", `timeout ${seconds} yes '${line}'; ${serviceScript}`];
   const clock = new ProcessorClock(daemon.pid);
   const cpuBefore = clock.elapsedMs();
   const { pod } = await startPod(daemon, bench.images.service, command);
