@@ -90,6 +90,17 @@ describe("bad input about pods and containers", { skip: cannotRunPods() }, () =>
     );
   });
 
+  it("a container that fails while it is prepared has no process once that is told", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "prepared");
+    const { processes } = daemon.footprint();
+    const more: ContainerConfig = { linux: { securityContext: { runAsUsername: "nobody-knows" } } };
+    const config = containerConfig(busybox, "main", ["true"], more);
+    await assert.rejects(createContainer(daemon, pod, config));
+    // At once: a monitor that was left alone would find out later, and go away by itself.
+    assert.deepEqual(daemon.footprint().processes, processes);
+  });
+
   it("a mount source that cannot be is refused, and a missing one is made", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "mounts");
