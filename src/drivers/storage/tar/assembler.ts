@@ -137,8 +137,8 @@ function applyPax(entry: Entry, pax: PaxRecords, headerSize: number): number {
 function checkNames(entry: Entry): void {
   if (entry.path.includes("\0") || entry.linkPath.includes("\0")) throw malformed("a name holds a NUL byte");
   const ids = [entry.uid, entry.gid];
-  if (ids.some((id) => id < 0 || id >= 0xffff_ffff) || entry.dataBytes < 0) {
-    throw new DomainError("data-loss", `malformed tar: ${textOf(entry.path)} has an owner or size out of range`);
+  if (ids.some((id) => id < 0 || id >= 0xffff_ffff)) {
+    throw new DomainError("data-loss", `malformed tar: ${textOf(entry.path)} has an owner out of range`);
   }
 }
 
@@ -185,7 +185,7 @@ function mapInData(entry: Entry, realSizeBytes: number): Step {
 }
 
 function extended(header: Header, take: (content: Buffer) => void): Step {
-  if (header.size < 0 || header.size > maxExtendedHeaderBytes) throw malformed(`${header.size} bytes are too many`);
+  if (header.size > maxExtendedHeaderBytes) throw malformed(`${header.size} bytes are too many`);
   return {
     kind: "collect",
     bytes: header.size,

@@ -23,7 +23,7 @@ const seven = 0x37;
 
 /**
  * Reads the header at `offset`, which must be followed by 512 bytes; `undefined` for a block of zeros, which ends an archive.
- * @throws DomainError data-loss when the checksum or a number is wrong
+ * @throws DomainError data-loss when the checksum or a number is wrong, or the size negative
  */
 export function parseHeader(bytes: Buffer, offset: number): Header | undefined {
   const { unsigned, signed } = checksums(bytes, offset);
@@ -42,13 +42,20 @@ export function parseHeader(bytes: Buffer, offset: number): Header | undefined {
     mode: number(bytes, offset + 100, 8, "mode"),
     uid: number(bytes, offset + 108, 8, "uid"),
     gid: number(bytes, offset + 116, 8, "gid"),
-    size: number(bytes, offset + 124, 12, "size"),
+    size: size(bytes, offset),
     mtime: number(bytes, offset + 136, 12, "mtime"),
     type: String.fromCharCode(bytes[offset + 156] ?? 0),
     linkName: string(bytes, offset + 157, 100),
     major: posix || gnu ? number(bytes, offset + 329, 8, "device major") : 0,
     minor: posix || gnu ? number(bytes, offset + 337, 8, "device minor") : 0,
   };
+}
+
+/** Base 256 has a sign, and whoever skips a negative number of bytes reads the same header again, for ever. */
+function size(bytes: Buffer, offset: number): number {
+  const value = number(bytes, offset + 124, 12, "size");
+  if (value < 0) throw new DomainError("data-loss", "malformed tar: the size in an entry's header is negative");
+  return value;
 }
 
 /** Old writers summed signed bytes; both are in use. The checksum field itself counts as spaces. */

@@ -277,6 +277,29 @@ describe("TarReader, sparse files", () => {
     assert.equal(after?.entry.path, "after");
   });
 
+  it("refuses segments of negative offset or length, although their sum is right", () => {
+    for (const segments of [
+      [
+        [1024, -512],
+        [1024, 1024],
+      ],
+      [[-512, 512]],
+    ]) {
+      const content = Buffer.alloc(512, "a");
+      const patch = (header: Buffer): void => {
+        for (const [i, [offset = 0, length = 0]] of segments.entries()) {
+          writeBase256(header, 386 + 24 * i, offset);
+          writeBase256(header, 398 + 24 * i, length);
+        }
+        writeBase256(header, 483, 4096);
+      };
+      assert.deepEqual(failure(tarOf([{ path: "s", kind: "S", format: "gnu", content, patch }])), {
+        kind: "data-loss",
+        message: "malformed tar: the map of a sparse file has a negative offset or length",
+      });
+    }
+  });
+
   it("refuses maps that overlap, reach past the end, or do not match the data", () => {
     for (const map of ["0,512,100,100", "0,512,2150,100", "0,512,2048,99"]) {
       const pax = { "GNU.sparse.size": "2200", "GNU.sparse.map": map };
@@ -322,10 +345,28 @@ describe("TarReader, bad archives", () => {
     assert.match(failure(archive).message, /too many/);
   });
 
+  it("refuses a negative size, whatever the type of the entry", () => {
+    for (const kind of ["file", "directory", "symlink", "pax", "global", "L", "K", "S"]) {
+      const archive = tarOf([{ path: "f", kind, patch: (header) => writeBase256(header, 124, -512) }, { path: "g" }]);
+      assert.deepEqual(
+        failure(archive),
+        { kind: "data-loss", message: "malformed tar: the size in an entry's header is negative" },
+        kind,
+      );
+    }
+  });
+
   it("refuses names that hold NUL", () => {
     assert.equal(failure(tarOf([{ path: "f", pax: { path: "a\0b" } }])).kind, "data-loss");
   });
 });
+
+/** A number in a field of 12 bytes as GNU tar writes what octal digits cannot say. */
+function writeBase256(block: Buffer, offset: number, value: number): void {
+  block.fill(value < 0 ? 0xff : 0, offset, offset + 4);
+  block.writeBigInt64BE(BigInt(value), offset + 4);
+  if (value >= 0) block[offset] = 0x80;
+}
 
 function record(text: string): string {
   const rest = ` ${text}\n`;

@@ -99,6 +99,7 @@ export function checkSparse(map: SparseMap, dataBytes: number): void {
   let end = 0;
   let sum = 0;
   for (const { offset, length } of map.segments) {
+    if (offset < 0 || length < 0) throw invalidMap("has a negative offset or length");
     if (offset < end) throw invalidMap("overlaps or is out of order");
     end = offset + length;
     sum += length;
