@@ -46,7 +46,7 @@ export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #http2: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
-  /** Kept for its shape alone: see `#serve`. */
+  /** Kept for its shape alone: see `#serve`. Whatever can be reached from a call is kept with it, so its request must not be. */
   readonly #lastCall: unknown[] = [];
   #isClosing = false;
 

@@ -6,6 +6,8 @@ export const prefixBytes = 5;
 /** Of an uncompressed message. */
 const emptyPrefix = Buffer.alloc(prefixBytes);
 
+const nothing = Buffer.alloc(0);
+
 /** A message, given in pieces, with its prefix, ready to be sent. Copies once. */
 export function frameOf(pieces: readonly Uint8Array[]): Buffer {
   const frame = Buffer.concat([emptyPrefix, ...pieces]);
@@ -22,7 +24,7 @@ export interface ReceivedMessage {
 /** Cuts what comes from a stream, in pieces of any size, into messages. */
 export class MessageReader {
   readonly #maxBytes: number;
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = nothing;
   #bytes = 0;
 
   /** `maxBytes` is the limit of one message. */
@@ -51,7 +53,8 @@ export class MessageReader {
     const end = prefixBytes + this.#length();
     if (this.#bytes < end) return undefined;
     const message = { isCompressed: this.#buffer[0] === 1, bytes: this.#buffer.subarray(prefixBytes, end) };
-    this.#buffer = this.#buffer.subarray(end, this.#bytes);
+    // Not an empty view, which would keep all of it.
+    this.#buffer = end === this.#bytes ? nothing : this.#buffer.subarray(end, this.#bytes);
     this.#bytes -= end;
     return message;
   }

@@ -21,6 +21,7 @@ export function receiveRequest(
   const stop = (error: unknown): void => {
     stream.off("data", take);
     stream.off("end", finish);
+    message = undefined;
     receiver.refused(error);
   };
   const take = (chunk: Buffer): void => {
@@ -33,10 +34,13 @@ export function receiveRequest(
     }
   };
   const finish = (): void => {
+    const request = message;
+    // The stream may be kept after its call, and with it this closure: not what was said in it.
+    message = undefined;
     if (!reader.isEmpty) stop(new DomainError("internal", "the request ends in the middle"));
-    else if (message === undefined) stop(notOne("no request"));
-    else if (!message.isCompressed) receiver.received(message.bytes);
-    else decompress(message.bytes, encoding, maxBytes).then((bytes) => receiver.received(bytes), stop);
+    else if (request === undefined) stop(notOne("no request"));
+    else if (!request.isCompressed) receiver.received(request.bytes);
+    else decompress(request.bytes, encoding, maxBytes).then((bytes) => receiver.received(bytes), stop);
   };
   stream.on("data", take);
   stream.on("end", finish);
