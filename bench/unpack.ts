@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import { silentLogger } from "#observability/logger.ts";
-import { imageOf, layerFrom, type TestLayer } from "../test/support/storage.ts";
+import { imageOf, layerFrom, putImage, type TestLayer } from "../test/support/storage.ts";
 import { tarOf, type TarPart } from "../test/support/tar.ts";
 
 const { values } = parseArgs({
@@ -103,7 +103,7 @@ async function berth(layers: TestLayer[]): Promise<{ addMs: number; imageMs: num
   const cpu = process.cpuUsage();
   const { signal } = new AbortController();
   const add = await timed(() => Promise.all(layers.map((layer) => storage.addLayer(layer, { signal }))));
-  const image = await timed(() => storage.putImage(imageOf(layers)));
+  const image = await timed(() => putImage(storage, imageOf(layers)));
   const { user, system } = process.cpuUsage(cpu);
   await storage.close();
   return { addMs: add.ms, imageMs: image.ms, cpuMs: (user + system) / 1000, stallMs: delay.max / 1e6 };

@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import type { Digest } from "#spec/oci-image.ts";
 import { mount, unmount } from "#kernel/mount.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, StorageFixture } from "../support/storage.ts";
+import { imageOf, layerOf, putImage, StorageFixture } from "../support/storage.ts";
 
 interface Told {
   image: string;
@@ -74,7 +74,7 @@ describe("a full disk", () => {
       await eventually("staging is empty", async () => ((await readdir(staging)).length === 0 ? true : undefined));
       const small = layerOf([{ path: "small", content: randomBytes(1_000_000) }]);
       await fixture.add(small);
-      await storage.putImage(imageOf([small]));
+      await putImage(storage, imageOf([small]));
     } finally {
       unmount(directory);
       await rm(directory, { recursive: true });

@@ -7,7 +7,7 @@ import { createStorage } from "#drivers/storage/disk-storage.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, sha256, StorageFixture, type TestLayer } from "../support/storage.ts";
+import { imageOf, layerOf, putImage, removeImage, sha256, StorageFixture, type TestLayer } from "../support/storage.ts";
 
 let fixture: StorageFixture;
 beforeEach(async () => {
@@ -42,7 +42,7 @@ describe("image records", () => {
       artifact: [content],
       annotations: { k: "v" },
     });
-    await fixture.storage.putImage(image);
+    await putImage(fixture.storage, image);
     const before = fixture.storage.layer(image.chainIds[0] ?? "x:");
     const storage = await fixture.reopen();
     assert.deepEqual(storage.images(), [image]);
@@ -55,12 +55,12 @@ describe("image records", () => {
   it("hand their names over to the image that takes them, also across a restart", async () => {
     const old = imageOf([], { repoTags: ["r/a:1", "r/a:2"], repoDigests: ["r/a@sha256:1"] });
     const next = imageOf([], { repoTags: ["r/a:1"], repoDigests: ["r/a@sha256:2"] });
-    await fixture.storage.putImage(old);
-    await fixture.storage.putImage(next);
+    await putImage(fixture.storage, old);
+    await putImage(fixture.storage, next);
     const expected = { ...old, repoTags: ["r/a:2"] };
     assert.deepEqual(fixture.storage.image(old.id), expected);
     const last = imageOf([], { repoTags: ["r/a:2"] });
-    await fixture.storage.putImage(last);
+    await putImage(fixture.storage, last);
     const storage = await fixture.reopen();
     assert.deepEqual(storage.image(old.id), { ...old, repoTags: [] }, "it stays with its digest");
     assert.deepEqual(storage.image(next.id), next);
@@ -69,37 +69,37 @@ describe("image records", () => {
   it("have each name once although a crash came between taking and giving", async () => {
     const old = imageOf([], { repoTags: ["r/a:1"], pulledAtMs: 2 });
     const next = imageOf([], { repoTags: ["r/a:1"], pulledAtMs: 1 });
-    await fixture.storage.putImage(old);
+    await putImage(fixture.storage, old);
     const file = path.join(fixture.roots.imageRoot, "images", `${old.id}.json`);
     const before = await readFile(file);
-    await fixture.storage.putImage(next);
+    await putImage(fixture.storage, next);
     const storage = await fixture.reopen(() => writeFile(file, before));
     assert.deepEqual(storage.image(old.id)?.repoTags, []);
     assert.deepEqual(storage.image(next.id)?.repoTags, ["r/a:1"]);
   });
 
   it("are a consistent snapshot that later writes do not change", async () => {
-    await fixture.storage.putImage(imageOf([]));
+    await putImage(fixture.storage, imageOf([]));
     const before = fixture.storage.images();
-    await fixture.storage.putImage(imageOf([]));
+    await putImage(fixture.storage, imageOf([]));
     assert.equal(before.length, 1);
     assert.equal(fixture.storage.images().length, 2);
     assert.equal(fixture.storage.images(), fixture.storage.images());
   });
 
   it("are refused when a layer is not there", async () => {
-    await assert.rejects(fixture.storage.putImage(imageOf([layerOf([{ path: "x" }])])), { kind: "aborted" });
+    await assert.rejects(putImage(fixture.storage, imageOf([layerOf([{ path: "x" }])])), { kind: "aborted" });
     assert.deepEqual(fixture.storage.images(), []);
   });
 
   it("are refused when their id could be a path", async () => {
-    await assert.rejects(fixture.storage.putImage(imageOf([], { id: "../../evil" })), { kind: "invalid-argument" });
+    await assert.rejects(putImage(fixture.storage, imageOf([], { id: "../../evil" })), { kind: "invalid-argument" });
   });
 
   it("are set aside when they are damaged or their layer is missing; the others work", async () => {
     const [good, bad, half] = [await addedLayer(), await addedLayer(), imageOf([])];
     const [goodImage, badImage] = [imageOf([good]), imageOf([bad])];
-    for (const image of [goodImage, badImage, half]) await fixture.storage.putImage(image);
+    for (const image of [goodImage, badImage, half]) await putImage(fixture.storage, image);
     const images = path.join(fixture.roots.imageRoot, "images");
     const storage = await fixture.reopen(async () => {
       await rm(path.dirname(fixture.diff(bad.chainId)), { recursive: true });
@@ -126,33 +126,33 @@ describe("removing an image", () => {
     });
     const image = imageOf([shared, own], { manifestDigest: ownBlob, artifact: [artifact(sharedBlob)] });
     const other = imageOf([shared], { manifestDigest: sharedBlob });
-    await fixture.storage.putImage(image);
-    await fixture.storage.putImage(other);
-    await fixture.storage.removeImage(image.id);
+    await putImage(fixture.storage, image);
+    await putImage(fixture.storage, other);
+    await removeImage(fixture.storage, image.id);
     assert.equal(fixture.storage.image(image.id), undefined);
     assert.deepEqual(await layersOnDisk(), [shared.chainId.slice(7)]);
     assert.deepEqual([fixture.storage.hasLayer(own.chainId), fixture.storage.hasLayer(shared.chainId)], [false, true]);
     await assert.rejects(fixture.storage.readBlob(ownBlob), { kind: "not-found" });
     assert.equal((await fixture.storage.readBlob(sharedBlob)).length, 100);
-    await fixture.storage.removeImage(image.id);
+    await removeImage(fixture.storage, image.id);
   });
 
   it("keeps the layers that a pull under way has been promised", async () => {
     const shared = await addedLayer();
     const image = imageOf([shared]);
-    await fixture.storage.putImage(image);
+    await putImage(fixture.storage, image);
     await fixture.add(shared);
-    await fixture.storage.removeImage(image.id);
-    await fixture.storage.putImage(imageOf([shared]));
+    await removeImage(fixture.storage, image.id);
+    await putImage(fixture.storage, imageOf([shared]));
     assert.equal(fixture.storage.hasLayer(shared.chainId), true);
   });
 
   it("keeps the layers of container roots until these go", async () => {
     const layer = await addedLayer();
     const image = imageOf([layer]);
-    await fixture.storage.putImage(image);
+    await putImage(fixture.storage, image);
     await fixture.storage.createRootfs("c1", image.chainIds);
-    await fixture.storage.removeImage(image.id);
+    await removeImage(fixture.storage, image.id);
     await fixture.reopen();
     assert.equal((await layersOnDisk()).length, 1);
     await fixture.storage.unmountRootfs("c1");
@@ -165,8 +165,8 @@ describe("removing an image", () => {
     const layer = await addedLayer();
     for (let i = 0; i < 3; i += 1) {
       const image = imageOf([layer]);
-      await fixture.storage.putImage(image);
-      await fixture.storage.removeImage(image.id);
+      await putImage(fixture.storage, image);
+      await removeImage(fixture.storage, image.id);
       assert.equal(fixture.storage.hasLayer(layer.chainId), false);
       await fixture.add(layer);
       assert.deepEqual(await readdir(fixture.diff(layer.chainId)), ["file"]);

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { ChainId } from "#drivers/storage/index.ts";
 import { listMounts, unmount } from "#kernel/mount.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, StorageFixture } from "../support/storage.ts";
+import { imageOf, layerOf, putImage, StorageFixture } from "../support/storage.ts";
 import type { TarPart } from "../support/tar.ts";
 
 let fixture: StorageFixture;
@@ -21,7 +21,7 @@ async function image(...layers: TarPart[][]): Promise<ChainId[]> {
   const added = layers.map((parts) => layerOf([...parts, { path: ".unique", content: randomBytes(16) }]));
   for (const layer of added) await fixture.add(layer);
   const record = imageOf(added);
-  await fixture.storage.putImage(record);
+  await putImage(fixture.storage, record);
   return record.chainIds;
 }
 

@@ -1,7 +1,7 @@
 // A process that opens a storage, begins to fetch a layer whose stream never ends, says so, and waits to be killed.
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import { silentLogger } from "#observability/logger.ts";
-import { imageOf, layerOf, sourceOf } from "./storage.ts";
+import { imageOf, layerOf, putImage, sourceOf } from "./storage.ts";
 import { randomBytes } from "node:crypto";
 
 const [imageRoot = "", runRoot = ""] = process.argv.slice(2);
@@ -11,7 +11,7 @@ const signal = new AbortController().signal;
 const whole = layerOf([{ path: "whole", content: "x" }]);
 await storage.addLayer(whole, { signal });
 const image = imageOf([whole]);
-await storage.putImage(image);
+await putImage(storage, image);
 await storage.createRootfs("c1", image.chainIds);
 
 const orphan = layerOf([{ path: "orphan", content: "x" }]);

@@ -137,3 +137,12 @@ export function imageOf(layers: readonly { chainId: Digest }[], changes: Partial
     ...changes,
   };
 }
+
+/** Keeps the record as it stands, in the place of one that is there. */
+export async function putImage(storage: Storage, record: ImageRecord): Promise<void> {
+  await storage.updateImage(record.id, () => record);
+}
+
+export async function removeImage(storage: Storage, id: string): Promise<void> {
+  await storage.updateImage(id, () => undefined);
+}

@@ -3,7 +3,7 @@ import type { ImageReference, RegistryClient } from "#drivers/registry/index.ts"
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import { findRecord, referencesOf, repositoryOf } from "./image-names.ts";
-import { allSignatures, checkSignatures } from "./image-signatures.ts";
+import { checkSignatures, withSignatures } from "./image-signatures.ts";
 
 /** The names in a request by which an image is used. */
 export interface NamedImage {
@@ -37,8 +37,7 @@ export async function allowUse(
     const digests = [record.manifestDigest, ...indexDigests(record, reference)];
     try {
       const accepted = await checkSignatures(drivers, { reference, digests, namespace, known }, { signal });
-      const signatures = allSignatures(known, accepted);
-      if (signatures.length > known.length) await storage.putImage({ ...record, signatures });
+      await storage.updateImage(record.id, (current) => current && withSignatures(current, accepted));
       return;
     } catch (error) {
       if (kindOf(error) !== "signature-validation-failed") throw error;

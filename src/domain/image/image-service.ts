@@ -72,26 +72,20 @@ export class ImageService implements Images {
    * @throws DomainError failed-precondition while a volume shows the image, or while anything uses it and the image would go
    */
   async remove(name: string): Promise<void> {
-    const { storage, registry } = this.#options;
-    const record = findRecord(storage.images(), name, registry);
-    if (record === undefined) return;
-    const users = this.#options.usersOf(record.id);
-    const rest = withoutNames(record, namesOf(name, registry));
-    if (rest !== undefined && users.every(({ as }) => as !== "volume")) {
-      await storage.putImage(rest);
-      return;
-    }
-    const [first] = users;
-    if (first !== undefined) {
-      throw new DomainError(
-        "failed-precondition",
-        `image ${name} (${record.id}) is used by ${users.length} containers, the first of them ${first.id}` +
-          (first.as === "volume" ? ", as a volume" : ""),
-      );
-    }
-    await storage.removeImage(record.id);
-    this.#configs.delete(record.id);
-    this.#options.logger.info("image is removed", { image: name, id: record.id });
+    const { storage, registry, logger } = this.#options;
+    const found = findRecord(storage.images(), name, registry);
+    if (found === undefined) return;
+    const names = namesOf(name, registry);
+    const isNamed = hasName(found, names);
+    const rest = await storage.updateImage(found.id, (current) => {
+      // Another image has taken the name meanwhile: this one has lost it already.
+      if (current === undefined || (isNamed && !hasName(current, names))) return current;
+      return restOf(current, isNamed ? names : [...current.repoTags], name, this.#options.usersOf(current.id));
+    });
+    if (rest !== undefined) return;
+    // Not when it has been pulled again since.
+    if (storage.image(found.id) === undefined) this.#configs.delete(found.id);
+    logger.info("image is removed", { image: name, id: found.id });
   }
 
   watchPull(image: string, signal: AbortSignal): AsyncIterable<LayerProgress[]> {
@@ -214,12 +208,27 @@ export class ImageService implements Images {
   }
 }
 
-/** The record without these names; undefined when it is named otherwise, or by nothing else. */
-function withoutNames(record: ImageRecord, names: readonly string[]): ImageRecord | undefined {
+function hasName({ repoTags, repoDigests }: ImageRecord, names: readonly string[]): boolean {
+  return names.some((name) => repoTags.includes(name) || repoDigests.includes(name));
+}
+
+/** The record without these names; undefined without its last tag. @throws DomainError failed-precondition when `users` forbid it */
+function restOf(
+  record: ImageRecord,
+  names: readonly string[],
+  asked: string,
+  users: readonly ImageUser[],
+): ImageRecord | undefined {
   const keep = (name: string): boolean => !names.includes(name);
   const rest = { ...record, repoTags: record.repoTags.filter(keep), repoDigests: record.repoDigests.filter(keep) };
-  const isNamed = rest.repoTags.length < record.repoTags.length || rest.repoDigests.length < record.repoDigests.length;
-  return isNamed && rest.repoTags.length > 0 ? rest : undefined;
+  if (rest.repoTags.length > 0 && users.every(({ as }) => as !== "volume")) return rest;
+  const [first] = users;
+  if (first === undefined) return undefined;
+  throw new DomainError(
+    "failed-precondition",
+    `image ${asked} (${record.id}) is used by ${users.length} containers, the first of them ${first.id}` +
+      (first.as === "volume" ? ", as a volume" : ""),
+  );
 }
 
 /** Label of the metric of failed pulls. */

@@ -1,6 +1,7 @@
 import { kindOf } from "#errors/domain-error.ts";
 import type { ImageReference, RegistryClient, ResolvedImage } from "#drivers/registry/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
+import type { ImageRecord } from "#drivers/storage/index.ts";
 import type { ImageSignature } from "#spec/image-signature.ts";
 import type { Descriptor, Digest } from "#spec/oci-image.ts";
 
@@ -44,13 +45,14 @@ export function checkSignatures(
   });
 }
 
-/** Both together, each signature once. */
-export function allSignatures(
-  existing: readonly ImageSignature[],
-  added: readonly ImageSignature[],
-): readonly ImageSignature[] {
+/**
+ * The record with these signatures too, each once; the same object when it has them all. They stay with the image, so that it can be checked
+ * again when its registry cannot be reached.
+ */
+export function withSignatures(record: ImageRecord, added: readonly ImageSignature[]): ImageRecord {
+  const existing = record.signatures ?? [];
   const byText = new Map([...existing, ...added].map((signature) => [JSON.stringify(signature), signature]));
-  return [...byText.values()];
+  return byText.size === existing.length ? record : { ...record, signatures: [...byText.values()] };
 }
 
 /** Signatures that cosign keeps beside an image: the layers of a manifest with the tag `sha256-<hex>.sig`. */

@@ -3,12 +3,11 @@ import type { ImageReference, NamespacedAuth, RegistryClient, ResolvedImage } fr
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import type { Logger } from "#observability/logger.ts";
-import type { ImageSignature } from "#spec/image-signature.ts";
 import type { Platform } from "#spec/oci-image.ts";
 import { fetchContent } from "./fetch-content.ts";
 import type { PullRequest } from "./image.ts";
 import { recordName, repositoryOf, tagName } from "./image-names.ts";
-import { allSignatures, checkSignatures } from "./image-signatures.ts";
+import { checkSignatures, withSignatures } from "./image-signatures.ts";
 import type { PullObserver } from "./pull-observer.ts";
 import type { PullProgress } from "./pull-progress.ts";
 import { StallTimer } from "./stall-timer.ts";
@@ -86,19 +85,12 @@ async function pullCandidate(
     { storage, maxParallelLayerDownloads, observer, progress, signal: options.signal },
     resolved,
   );
-  const existing = storage.image(content.id);
-  const record = { ...content, ...names(resolved, existing), ...kept(existing?.signatures, signatures) };
-  await storage.putImage(record);
+  const record = await storage.updateImage(content.id, (existing) => {
+    const known = existing?.signatures === undefined ? {} : { signatures: existing.signatures };
+    return withSignatures({ ...content, ...names(resolved, existing), ...known }, signatures);
+  });
+  if (record === undefined) throw new DomainError("internal", `image ${content.id} has no record after its pull`);
   return record;
-}
-
-/** Signatures stay with the image, so that it can be checked again when its registry cannot be reached. */
-function kept(
-  existing: readonly ImageSignature[] = [],
-  added: readonly ImageSignature[],
-): Pick<ImageRecord, "signatures"> {
-  const signatures = allSignatures(existing, added);
-  return signatures.length === 0 ? {} : { signatures };
 }
 
 function pullError(image: string, failures: readonly { reference: ImageReference; error: unknown }[]): unknown {

@@ -5,11 +5,11 @@ import { tryLockFile } from "#kernel/file-metadata.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { BlobStore } from "./blob-store.ts";
-import { blobsOf } from "./image-blobs.ts";
-import { ImageCatalogue } from "./image-catalogue.ts";
+import { ImageStore } from "./image-store.ts";
 import { mountImageView } from "./image-view.ts";
 import type {
   ChainId,
+  ImageChange,
   ImageRecord,
   LayerInfo,
   LayerSource,
@@ -76,7 +76,7 @@ class DiskStorage implements Storage {
   readonly #blobReferences = new ReferenceCounts<Digest>(claimMs);
   readonly #layers: LayerStore;
   readonly #blobs: BlobStore;
-  readonly #images: ImageCatalogue;
+  readonly #images: ImageStore;
   readonly #roots: RootfsStore;
   #containerUsage: Promise<Usage> | undefined;
 
@@ -113,7 +113,14 @@ class DiskStorage implements Storage {
       references: this.#layerReferences,
     });
     this.#blobs = new BlobStore({ layout, retry, writers: this.#unpackers, disk, references: this.#blobReferences });
-    this.#images = new ImageCatalogue(layout, logger);
+    this.#images = new ImageStore({
+      layout,
+      logger,
+      layers: this.#layers,
+      blobs: this.#blobs,
+      layerReferences: this.#layerReferences,
+      blobReferences: this.#blobReferences,
+    });
     const references = this.#layerReferences;
     this.#roots = new RootfsStore({ layout, logger, layers: this.#layers, trees, references });
   }
@@ -122,11 +129,7 @@ class DiskStorage implements Storage {
   async load(): Promise<void> {
     await Promise.all([this.#trees.sweep(this.#layout.staging), this.#trees.sweep(this.#layout.trash)]);
     await Promise.all([this.#layers.load(), this.#blobs.load()]);
-    await this.#images.load((record) => {
-      const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
-      return missing === undefined ? undefined : `its layer ${missing} is missing`;
-    });
-    for (const record of this.#images.all()) this.#retain(record);
+    await this.#images.load();
     await this.#roots.load();
     await this.#collect();
   }
@@ -170,34 +173,10 @@ class DiskStorage implements Storage {
     return this.#images.get(id);
   }
 
-  async putImage(record: ImageRecord): Promise<void> {
-    this.#layout.image(record.id);
-    const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
-    if (missing !== undefined) {
-      throw new DomainError(
-        "aborted",
-        `image ${record.id}: layer ${missing} was removed meanwhile; pull the image again`,
-      );
-    }
-    await using undo = new AsyncDisposableStack();
-    this.#retain(record);
-    undo.defer(() => this.#release(record));
-    await this.#layers.completeParents(record.chainIds);
-    // In this order: a record must never survive a power loss that its layers do not.
-    await this.#layers.synced(record.chainIds);
-    await this.#blobs.synced();
-    const replaced = await this.#images.put(record);
-    undo.move();
-    if (replaced !== undefined) this.#release(replaced);
-    this.#layerReferences.unclaim(record.chainIds);
-    this.#blobReferences.unclaim(blobsOf(record));
-  }
-
-  async removeImage(id: string): Promise<void> {
-    const removed = await this.#images.remove(id);
-    if (removed === undefined) return;
-    this.#release(removed);
-    await this.#collect();
+  async updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined> {
+    const { before, after } = await this.#images.update(id, change);
+    if (before !== undefined && after === undefined) await this.#collect();
+    return after;
   }
 
   createRootfs(
@@ -272,16 +251,6 @@ class DiskStorage implements Storage {
 
   async stopWorkers(): Promise<void> {
     await Promise.all([this.#inflaters.close(), this.#unpackers.close(), this.#trees.close()]);
-  }
-
-  #retain(record: ImageRecord): void {
-    this.#layerReferences.retain(record.chainIds);
-    this.#blobReferences.retain(blobsOf(record));
-  }
-
-  #release(record: ImageRecord): void {
-    this.#layerReferences.release(record.chainIds);
-    this.#blobReferences.release(blobsOf(record));
   }
 
   async #collect(): Promise<void> {

@@ -1,11 +1,13 @@
-import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { checkDigest, readSource } from "./fake-download.ts";
 import { blobsOf } from "./image-blobs.ts";
 import type {
   ChainId,
+  ImageChange,
   ImageRecord,
   LayerInfo,
   LayerSource,
@@ -46,6 +48,8 @@ export class FakeStorage implements Storage {
   readonly imageViews = new Map<string, RootView>();
   closed = false;
   readonly #failures = new Map<string, unknown>();
+  /** What was fetched for an image that is not there yet. */
+  readonly #claims = new Set<Digest>();
 
   /** The next call of `method` rejects with `error`. */
   failNext(method: keyof Storage, error: unknown): void {
@@ -65,6 +69,7 @@ export class FakeStorage implements Storage {
     options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
   ): Promise<LayerInfo> {
     this.#mayFail("addLayer");
+    this.#claims.add(layer.chainId);
     const existing = this.layers.get(layer.chainId);
     if (existing !== undefined) return existing;
     const bytes = await readSource(layer.source, options.signal, options.onProgress);
@@ -75,12 +80,14 @@ export class FakeStorage implements Storage {
 
   async putBlob(digest: Digest, bytes: Uint8Array): Promise<void> {
     this.#mayFail("putBlob");
+    this.#claims.add(digest);
     checkDigest(digest, bytes);
     this.blobs.set(digest, Uint8Array.from(bytes));
   }
 
   async addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
     this.#mayFail("addBlob");
+    this.#claims.add(source.digest);
     this.blobs.set(source.digest, await readSource(source, options.signal));
   }
 
@@ -103,8 +110,21 @@ export class FakeStorage implements Storage {
     return this.records.get(id);
   }
 
-  async putImage(record: ImageRecord): Promise<void> {
-    this.#mayFail("putImage");
+  /** Lets others run between the two calls of `change`, as the storage on disk does while it syncs. */
+  async updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined> {
+    this.#mayFail("updateImage");
+    const planned = change(this.records.get(id));
+    if (planned === this.records.get(id)) return planned;
+    await setImmediate();
+    const before = this.records.get(id);
+    const after = change(before);
+    if (after === before) return after;
+    if (after !== undefined) return this.#put(after);
+    if (before !== undefined) this.#remove(before);
+    return undefined;
+  }
+
+  #put(record: ImageRecord): ImageRecord {
     const missing = record.chainIds.find((chainId) => !this.layers.has(chainId));
     if (missing !== undefined)
       throw new DomainError("aborted", `image ${record.id}: layer ${missing} was removed meanwhile`);
@@ -114,19 +134,18 @@ export class FakeStorage implements Storage {
       if (![...other.repoTags, ...other.repoDigests].some((name) => taken.has(name))) continue;
       this.records.set(id, { ...other, repoTags: keep(other.repoTags), repoDigests: keep(other.repoDigests) });
     }
-    this.records.set(record.id, structuredClone(record));
+    const stored = structuredClone(record);
+    this.records.set(record.id, stored);
+    for (const digest of [...record.chainIds, ...blobsOf(record)]) this.#claims.delete(digest);
+    return stored;
   }
 
-  async removeImage(id: string): Promise<void> {
-    this.#mayFail("removeImage");
-    const removed = this.records.get(id);
-    if (removed === undefined) return;
-    this.records.delete(id);
-    const users = [...this.records.values(), ...this.roots.values()];
-    for (const chainId of removed.chainIds) {
-      if (!users.some((user) => user.chainIds.includes(chainId))) this.layers.delete(chainId);
-    }
-    const kept = new Set([...this.records.values()].flatMap(blobsOf));
+  #remove(removed: ImageRecord): void {
+    this.records.delete(removed.id);
+    const records = [...this.records.values()];
+    const users = [...records, ...this.roots.values()];
+    const kept = new Set([...this.#claims, ...users.flatMap(({ chainIds }) => chainIds), ...records.flatMap(blobsOf)]);
+    for (const chainId of removed.chainIds) if (!kept.has(chainId)) this.layers.delete(chainId);
     for (const digest of blobsOf(removed)) if (!kept.has(digest)) this.blobs.delete(digest);
   }
 
@@ -242,41 +261,4 @@ export class FakeStorage implements Storage {
     this.#failures.delete(method);
     throw error;
   }
-}
-
-async function readSource(
-  source: LayerSource,
-  signal: AbortSignal,
-  onProgress?: (progress: UnpackProgress) => void,
-): Promise<Uint8Array> {
-  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
-  const pieces: Uint8Array[] = [];
-  let compressedBytes = 0;
-  const reader = (await source.open(0, signal)).getReader();
-  const cancel = (): void => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", cancel, { once: true });
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    pieces.push(value);
-    compressedBytes += value.length;
-    onProgress?.({ compressedBytes });
-  }
-  signal.removeEventListener("abort", cancel);
-  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
-  const bytes = Buffer.concat(pieces);
-  if (bytes.length !== source.sizeBytes) {
-    throw new DomainError(
-      "data-loss",
-      `${source.digest}: ${bytes.length} bytes came, the manifest declares ${source.sizeBytes}`,
-    );
-  }
-  checkDigest(source.digest, bytes);
-  return bytes;
-}
-
-function checkDigest(digest: Digest, bytes: Uint8Array): void {
-  const algorithm = digest.slice(0, digest.indexOf(":"));
-  const found = `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
-  if (found !== digest) throw new DomainError("data-loss", `the content received is ${found}, not ${digest}`);
 }

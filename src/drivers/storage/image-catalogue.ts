@@ -4,7 +4,7 @@ import { messageOf } from "#errors/domain-error.ts";
 import { syncDirectory, temporarySuffix, writeFileAtomic } from "#kernel/atomic-file.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import type { Logger } from "#observability/logger.ts";
-import type { ImageRecord } from "./index.ts";
+import type { ImageChange, ImageRecord } from "./index.ts";
 import type { Layout } from "./layout.ts";
 
 /** What images/<id>.json holds. Of two records that claim one name, the greater sequence has it. */
@@ -18,14 +18,21 @@ interface StoredImage {
 export class ImageCatalogue {
   readonly #layout: Layout;
   readonly #logger: Logger;
+  readonly #replaced: (before: ImageRecord | undefined, after: ImageRecord | undefined) => void;
   readonly #images = new Map<string, StoredImage>();
   readonly #writes = new KeyedMutex<"all">();
   #sequence = 0;
   #snapshot: readonly ImageRecord[] | undefined;
 
-  constructor(layout: Layout, logger: Logger) {
+  /** `replaced` is told of each change at the moment when reads give what is new. */
+  constructor(
+    layout: Layout,
+    logger: Logger,
+    replaced: (before: ImageRecord | undefined, after: ImageRecord | undefined) => void,
+  ) {
     this.#layout = layout;
     this.#logger = logger;
+    this.#replaced = replaced;
   }
 
   all(): readonly ImageRecord[] {
@@ -73,34 +80,40 @@ export class ImageCatalogue {
     }
   }
 
-  /** Writes the record durably, then takes its names from others. Gives the record that it replaces. */
-  put(record: ImageRecord): Promise<ImageRecord | undefined> {
+  /** Makes the record what `change` gives, durably; changes wait for each other. Gives the record before and after. */
+  update(
+    id: string,
+    change: ImageChange,
+  ): Promise<{ before: ImageRecord | undefined; after: ImageRecord | undefined }> {
     return this.#writes.run("all", async () => {
-      this.#sequence += 1;
-      const stored: StoredImage = { version: 1, sequence: this.#sequence, record: structuredClone(record) };
-      await this.#write(stored, true);
-      const replaced = this.#images.get(record.id)?.record;
-      const changed = this.#withoutNames(record);
-      for (const one of changed) this.#images.set(one.record.id, one);
-      this.#images.set(record.id, stored);
-      this.#snapshot = undefined;
-      // Not durable, and no failure: by its sequence the new record wins when both are read again.
-      for (const one of changed) await this.#write(one, false).catch((error: unknown) => this.#notStripped(one, error));
-      return replaced;
+      const before = this.get(id);
+      const after = change(before);
+      if (after === before) return { before, after };
+      return { before, after: await (after === undefined ? this.#remove(id) : this.#put(after)) };
     });
   }
 
-  /** Removes the record durably; gives it. */
-  remove(id: string): Promise<ImageRecord | undefined> {
-    return this.#writes.run("all", async () => {
-      const stored = this.#images.get(id);
-      if (stored === undefined) return undefined;
-      await rm(this.#layout.image(id), { force: true });
-      await syncDirectory(this.#layout.images);
-      this.#images.delete(id);
-      this.#snapshot = undefined;
-      return stored.record;
-    });
+  /** Writes the record, then takes its names from others. */
+  async #put(record: ImageRecord): Promise<ImageRecord> {
+    this.#sequence += 1;
+    const stored: StoredImage = { version: 1, sequence: this.#sequence, record: structuredClone(record) };
+    await this.#write(stored, true);
+    const changed = this.#withoutNames(record);
+    for (const one of changed) this.#images.set(one.record.id, one);
+    this.#replaced(this.get(record.id), stored.record);
+    this.#images.set(record.id, stored);
+    this.#snapshot = undefined;
+    // Not durable, and no failure: by its sequence the new record wins when both are read again.
+    for (const one of changed) await this.#write(one, false).catch((error: unknown) => this.#notStripped(one, error));
+    return stored.record;
+  }
+
+  async #remove(id: string): Promise<undefined> {
+    await rm(this.#layout.image(id), { force: true });
+    await syncDirectory(this.#layout.images);
+    this.#replaced(this.get(id), undefined);
+    this.#images.delete(id);
+    this.#snapshot = undefined;
   }
 
   #write(stored: StoredImage, durable: boolean): Promise<void> {

@@ -28,6 +28,12 @@ export interface ImageRecord {
   signatures?: readonly ImageSignature[];
 }
 
+/**
+ * What becomes of an image's record; undefined stands for none, before and after. Called more than once, the first time to learn what has to be
+ * synced, so it only computes.
+ */
+export type ImageChange = (current: ImageRecord | undefined) => ImageRecord | undefined;
+
 export interface LayerInfo {
   chainId: ChainId;
   diffId: Digest;
@@ -107,16 +113,17 @@ export interface Storage {
   readBlob(digest: Digest): Promise<Uint8Array>;
   blobPath(digest: Digest): string;
 
-  // Images. Reads come from memory, always a consistent snapshot; a record is the same object until it is put or loses a name.
+  // Images. Reads come from memory, always a consistent snapshot; a record is the same object until it is changed.
   images(): readonly ImageRecord[];
   image(id: string): ImageRecord | undefined;
   /**
-   * Syncs the layers and blobs and writes the record durably; the names it takes are taken from other records in the same step.
-   * @throws DomainError aborted when a layer is not there (any more): the image has to be pulled again
+   * Makes the image's record what `change` gives for the record as it is, which nothing else changes meanwhile. A record is written
+   * durably, after its layers and blobs were synced; the names it takes are taken from other records in the same step. Undefined
+   * removes the record, with all layers and blobs that nothing else refers to. The same object leaves everything as it is.
+   * @returns the record as it is now
+   * @throws DomainError aborted when a layer is not there (any more): the image has to be pulled again; what `change` throws
    */
-  putImage(record: ImageRecord): Promise<void>;
-  /** Removes names from the record, or the record with all layers and blobs that nothing else refers to. */
-  removeImage(id: string): Promise<void>;
+  updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined>;
 
   // Container roots: an overlay of an image's layers below and a writable layer on top.
   /**

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
+import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { putImage, removeImage } from "../../../test/support/storage.ts";
 import { tarOf } from "../../../test/support/tar.ts";
 import type { ChainId, ImageRecord, LayerSource, Storage } from "./index.ts";
 
@@ -45,6 +47,12 @@ function record(layers: readonly SuiteLayer[], changes: Partial<ImageRecord> = {
     pulledAtMs: 1,
     ...changes,
   };
+}
+
+async function kept(storage: Storage, image: ImageRecord): Promise<ImageRecord> {
+  const now = await storage.updateImage(image.id, () => image);
+  assert.ok(now !== undefined);
+  return now;
 }
 
 const { signal } = new AbortController();
@@ -99,9 +107,9 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     it("moves names to the image that takes them; the other keeps the rest", async () => {
       const old = record([], { repoTags: ["r/a:1", "r/a:2"], repoDigests: ["r/a@sha256:1"] });
       const next = record([], { repoTags: ["r/a:1"], repoDigests: ["r/a@sha256:2"] });
-      await storage.putImage(old);
+      await putImage(storage, old);
       const before = storage.images();
-      await storage.putImage(next);
+      await putImage(storage, next);
       assert.deepEqual(storage.image(old.id), { ...old, repoTags: ["r/a:2"] });
       assert.deepEqual(storage.image(next.id), next);
       assert.deepEqual(before, [old], "a snapshot does not change");
@@ -109,22 +117,44 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
 
     it("replaces the record of the same image", async () => {
       const one = record([], { repoTags: ["r/a:1"] });
-      await storage.putImage(one);
-      await storage.putImage({ ...one, repoTags: ["r/b:1"] });
+      await putImage(storage, one);
+      await putImage(storage, { ...one, repoTags: ["r/b:1"] });
       assert.deepEqual(storage.images(), [{ ...one, repoTags: ["r/b:1"] }]);
+    });
+
+    it("makes changes of one record one after the other, each of what the one before left", async () => {
+      const { id } = await kept(storage, record([]));
+      const tags = ["r/a:1", "r/a:2", "r/a:3"];
+      const add = (tag: string) =>
+        storage.updateImage(id, (now) => now && { ...now, repoTags: [...now.repoTags, tag] });
+      await Promise.all(tags.map(add));
+      assert.deepEqual(storage.image(id)?.repoTags.toSorted(), tags);
+      const [, left] = await Promise.all([removeImage(storage, id), add("r/a:4")]);
+      assert.deepEqual([storage.image(id), left], [undefined, undefined]);
+    });
+
+    it("leaves a record for which a change gives the same object or throws, and gives the record as it is then", async () => {
+      const one = await kept(storage, record([], { repoTags: ["r/a:1"] }));
+      assert.equal(await storage.updateImage(one.id, (now) => now), one);
+      const refusal = storage.updateImage(one.id, () => {
+        throw new DomainError("failed-precondition", "in use");
+      });
+      await assert.rejects(refusal, { kind: "failed-precondition" });
+      assert.equal(storage.image(one.id), one);
+      assert.equal(await storage.updateImage(record([]).id, (now) => now), undefined);
     });
 
     it("keeps the object of a record that another image does not change", async () => {
       const one = record([], { repoTags: ["r/a:1"] });
-      await storage.putImage(one);
+      await putImage(storage, one);
       const before = storage.image(one.id);
-      await storage.putImage(record([], { repoTags: ["r/b:1"] }));
+      await putImage(storage, record([], { repoTags: ["r/b:1"] }));
       assert.equal(storage.image(one.id), before);
       assert.equal(storage.images()[0], before);
     });
 
     it("refuses an image whose layer is not there", async () => {
-      await assert.rejects(storage.putImage(record([layer()])), { kind: "aborted" });
+      await assert.rejects(putImage(storage, record([layer()])), { kind: "aborted" });
     });
 
     it("removes an image with what only it refers to", async () => {
@@ -133,10 +163,10 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       const manifest = randomBytes(20);
       await storage.putBlob(sha256(manifest), manifest);
       const image = record([shared, own], { manifestDigest: sha256(manifest) });
-      await storage.putImage(image);
-      await storage.putImage(record([shared]));
-      await storage.removeImage(image.id);
-      await storage.removeImage(image.id);
+      await putImage(storage, image);
+      await putImage(storage, record([shared]));
+      await removeImage(storage, image.id);
+      await removeImage(storage, image.id);
       assert.equal(storage.image(image.id), undefined);
       assert.deepEqual([storage.hasLayer(own.chainId), storage.hasLayer(shared.chainId)], [false, true]);
       await assert.rejects(storage.readBlob(sha256(manifest)), { kind: "not-found" });
@@ -145,7 +175,7 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     it("makes, mounts, unmounts, measures and removes container roots", async () => {
       const one = layer();
       await storage.addLayer(one, { signal });
-      await storage.putImage(record([one]));
+      await putImage(storage, record([one]));
       const rootfs = await storage.createRootfs("c1", [one.chainId]);
       await assert.rejects(storage.createRootfs("c1", [one.chainId]), { kind: "already-exists" });
       await assert.rejects(storage.createRootfs("c2", [layer().chainId]), { kind: "failed-precondition" });

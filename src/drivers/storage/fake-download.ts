@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import { DomainError } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import type { LayerSource, UnpackProgress } from "./index.ts";
+
+/** Reads all of a source into memory, verified by digest and size. @throws DomainError */
+export async function readSource(
+  source: LayerSource,
+  signal: AbortSignal,
+  onProgress?: (progress: UnpackProgress) => void,
+): Promise<Uint8Array> {
+  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  const pieces: Uint8Array[] = [];
+  let compressedBytes = 0;
+  const reader = (await source.open(0, signal)).getReader();
+  const cancel = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", cancel, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    compressedBytes += value.length;
+    onProgress?.({ compressedBytes });
+  }
+  signal.removeEventListener("abort", cancel);
+  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  const bytes = Buffer.concat(pieces);
+  if (bytes.length !== source.sizeBytes) {
+    throw new DomainError(
+      "data-loss",
+      `${source.digest}: ${bytes.length} bytes came, the manifest declares ${source.sizeBytes}`,
+    );
+  }
+  checkDigest(source.digest, bytes);
+  return bytes;
+}
+
+/** @throws DomainError data-loss when the bytes are other ones */
+export function checkDigest(digest: Digest, bytes: Uint8Array): void {
+  const algorithm = digest.slice(0, digest.indexOf(":"));
+  const found = `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+  if (found !== digest) throw new DomainError("data-loss", `the content received is ${found}, not ${digest}`);
+}

@@ -1,0 +1,116 @@
+import { DomainError } from "#errors/domain-error.ts";
+import type { Logger } from "#observability/logger.ts";
+import type { Digest } from "#spec/oci-image.ts";
+import type { BlobStore } from "./blob-store.ts";
+import { blobsOf } from "./image-blobs.ts";
+import { ImageCatalogue } from "./image-catalogue.ts";
+import type { ChainId, ImageChange, ImageRecord } from "./index.ts";
+import type { LayerStore } from "./layer-store.ts";
+import type { Layout } from "./layout.ts";
+import type { ReferenceCounts } from "./reference-counts.ts";
+
+/** Image records, and what they refer to: layers and blobs that are there, survive power loss, and are kept. */
+export class ImageStore {
+  readonly #layout: Layout;
+  readonly #layers: LayerStore;
+  readonly #blobs: BlobStore;
+  readonly #layerReferences: ReferenceCounts<ChainId>;
+  readonly #blobReferences: ReferenceCounts<Digest>;
+  readonly #catalogue: ImageCatalogue;
+
+  constructor(parts: {
+    layout: Layout;
+    logger: Logger;
+    layers: LayerStore;
+    blobs: BlobStore;
+    layerReferences: ReferenceCounts<ChainId>;
+    blobReferences: ReferenceCounts<Digest>;
+  }) {
+    this.#layout = parts.layout;
+    this.#layers = parts.layers;
+    this.#blobs = parts.blobs;
+    this.#layerReferences = parts.layerReferences;
+    this.#blobReferences = parts.blobReferences;
+    this.#catalogue = new ImageCatalogue(parts.layout, parts.logger, (before, after) => {
+      if (after !== undefined) this.#retain(after);
+      if (before !== undefined) this.#release(before);
+    });
+  }
+
+  /** Reads all records, after the layers were read; one without a layer of its own is set aside. */
+  async load(): Promise<void> {
+    await this.#catalogue.load((record) => {
+      const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
+      return missing === undefined ? undefined : `its layer ${missing} is missing`;
+    });
+    for (const record of this.all()) this.#retain(record);
+  }
+
+  all(): readonly ImageRecord[] {
+    return this.#catalogue.all();
+  }
+
+  get(id: string): ImageRecord | undefined {
+    return this.#catalogue.get(id);
+  }
+
+  /** See `Storage.updateImage`; leaves what nothing refers to any more to the caller. */
+  async update(
+    id: string,
+    change: ImageChange,
+  ): Promise<{ before: ImageRecord | undefined; after: ImageRecord | undefined }> {
+    this.#layout.image(id);
+    const current = this.get(id);
+    const planned = change(current);
+    if (planned === current) return { before: current, after: current };
+    await using undo = new AsyncDisposableStack();
+    // Before the records are locked, so that the syncs of several pulls are one.
+    if (planned !== undefined) {
+      this.#requireContent(planned);
+      this.#retain(planned);
+      undo.defer(() => this.#release(planned));
+      await this.#settle(planned);
+    }
+    const outcome = await this.#catalogue.update(id, (now) => {
+      const record = change(now);
+      if (record !== undefined) requireSettled(record, [planned, now]);
+      return record;
+    });
+    if (outcome.after !== undefined) {
+      this.#layerReferences.unclaim(outcome.after.chainIds);
+      this.#blobReferences.unclaim(blobsOf(outcome.after));
+    }
+    return outcome;
+  }
+
+  #requireContent({ id, chainIds }: ImageRecord): void {
+    const missing = chainIds.find((chainId) => !this.#layers.has(chainId));
+    if (missing === undefined) return;
+    throw new DomainError("aborted", `image ${id}: layer ${missing} was removed meanwhile; pull the image again`);
+  }
+
+  /** A record must never survive a power loss that its layers and blobs do not. */
+  async #settle({ chainIds }: ImageRecord): Promise<void> {
+    await this.#layers.completeParents(chainIds);
+    await this.#layers.synced(chainIds);
+    await this.#blobs.synced();
+  }
+
+  #retain(record: ImageRecord): void {
+    this.#layerReferences.retain(record.chainIds);
+    this.#blobReferences.retain(blobsOf(record));
+  }
+
+  #release(record: ImageRecord): void {
+    this.#layerReferences.release(record.chainIds);
+    this.#blobReferences.release(blobsOf(record));
+  }
+}
+
+/** @throws DomainError aborted when the record refers to what none of `settled` does */
+function requireSettled(record: ImageRecord, settled: readonly (ImageRecord | undefined)[]): void {
+  const contentOf = (one: ImageRecord): Digest[] => [...one.chainIds, ...blobsOf(one)];
+  const known = new Set(settled.filter((one) => one !== undefined).flatMap(contentOf));
+  if (contentOf(record).every((digest) => known.has(digest))) return;
+  throw new DomainError("aborted", `image ${record.id} was changed meanwhile; pull it again`);
+}
