@@ -123,7 +123,7 @@ export class StreamSessions {
     return this.#streams.tcpSocket(sandbox.namespaces.net, family);
   }
 
-  /** Ends everything: whoever carried the bytes is gone, with the descriptors that it had taken. */
+  /** Ends everything: whoever carried the bytes is gone, and has closed the descriptors that it had taken. */
   endAll(): void {
     for (const { exec, taken } of this.#execs.values()) {
       exec.kill();

@@ -1,7 +1,8 @@
-import { closeSync, readSync, writeSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { hasErrno } from "#errors/domain-error.ts";
-import { DescriptorPoll } from "#kernel/descriptor-poll.ts";
+import type { DescriptorPoll } from "#kernel/descriptor-poll.ts";
+import { OwnedDescriptor } from "./owned-descriptor.ts";
 
 export interface DescriptorStreamOptions {
   /** Each read gives one packet, which stays by itself: the readable side is in object mode. */
@@ -20,9 +21,10 @@ const writeBytesHeld = 64 * 1024;
 
 type Done = (error?: Error | null) => void;
 
-/** Bytes through a descriptor that Node has no stream for. Owns the descriptor: closes it when it is destroyed. */
+/** Bytes through a descriptor that Node has no stream for. Owns the descriptor: closes it when it is destroyed, and when it cannot be made. */
 export class DescriptorStream extends Duplex {
   protected readonly fd: number;
+  readonly #descriptor: OwnedDescriptor;
   readonly #options: DescriptorStreamOptions;
   readonly #poll: DescriptorPoll;
   readonly #buffer = Buffer.allocUnsafe(readBytes);
@@ -37,7 +39,13 @@ export class DescriptorStream extends Duplex {
     });
     this.fd = fd;
     this.#options = options;
-    this.#poll = new DescriptorPoll(fd, this.#onReady);
+    this.#descriptor = new OwnedDescriptor(fd);
+    try {
+      this.#poll = this.#descriptor.poll(this.#onReady);
+    } catch (error) {
+      this.#descriptor.close();
+      throw error;
+    }
     // Streams of sessions may be destroyed at any time; what follows from it must never become an uncaught exception.
     this.on("error", () => {});
   }
@@ -62,8 +70,7 @@ export class DescriptorStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    this.#poll.close();
-    closeSync(this.fd);
+    this.#descriptor.close();
     const writing = this.#writing;
     this.#writing = undefined;
     writing?.done(error ?? new Error("the descriptor was closed"));
