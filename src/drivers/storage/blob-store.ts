@@ -10,6 +10,7 @@ import type { ReferenceCounts } from "./reference-counts.ts";
 import { SharedFlight } from "./shared-flight.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import { CheckedContent } from "./unpack/checked-content.ts";
+import { UnsyncedWrites } from "./unsynced-writes.ts";
 import type { WorkerPool } from "./worker/worker-pool.ts";
 
 /** Manifests, configs and the content of artifacts, by digest. */
@@ -17,12 +18,10 @@ export class BlobStore {
   readonly #layout: Layout;
   readonly #retry: { retries: number; retryDelayMs: number };
   readonly #writers: WorkerPool;
-  readonly #disk: SyncBatch;
+  readonly #unsynced: UnsyncedWrites;
   readonly #references: ReferenceCounts<Digest>;
   readonly #sizes = new Map<Digest, number>();
   readonly #flights = new SharedFlight<Digest, void, never>();
-  /** Of the last blob written, for `SyncBatch.reached`. */
-  #written = 0;
 
   constructor(parts: {
     layout: Layout;
@@ -34,7 +33,12 @@ export class BlobStore {
     this.#layout = parts.layout;
     this.#retry = parts.retry;
     this.#writers = parts.writers;
-    this.#disk = parts.disk;
+    this.#unsynced = new UnsyncedWrites(parts.disk, {
+      noun: "blob",
+      // Blobs are small, and the sync of the image's layers does for most of them.
+      syncsEarly: false,
+      forget: (digest) => void this.#sizes.delete(digest),
+    });
     this.#references = parts.references;
   }
 
@@ -94,15 +98,9 @@ export class BlobStore {
     }
   }
 
-  /** Resolves when all blobs survive power loss. */
+  /** Resolves when all blobs that are there survive power loss. @throws DomainError data-loss when the disk has failed to write some */
   async synced(): Promise<void> {
-    try {
-      await this.#disk.reached(this.#written);
-    } catch (error) {
-      // The next to ask must not be told of this failure for ever.
-      this.#written = this.#disk.mark();
-      throw error;
-    }
+    await this.#unsynced.synced();
   }
 
   /** Removes all blobs that nothing refers to. */
@@ -115,6 +113,7 @@ export class BlobStore {
   async #placed(digest: Digest, sizeBytes: number, write: (file: string) => Promise<void>): Promise<void> {
     const place = this.#layout.blob(digest);
     const file = this.#layout.fresh(this.#layout.staging);
+    using writing = this.#unsynced.begin();
     await onDisk(`blob ${digest}`, this.#layout.imageRoot, async () => {
       try {
         await mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
@@ -125,11 +124,12 @@ export class BlobStore {
         throw error;
       }
     });
-    this.#written = this.#disk.mark();
+    writing.inPlace(digest);
     this.#sizes.set(digest, sizeBytes);
   }
 
   async close(): Promise<void> {
     await this.#flights.settled();
+    await this.#unsynced.settled();
   }
 }

@@ -13,7 +13,7 @@ import { SharedFlight } from "./shared-flight.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
 import { unpackLayer, type Unpacking } from "./unpack-layer.ts";
-import { type LayerWrite, lostLayers, UnsyncedLayers } from "./unsynced-layers.ts";
+import { lostWrites, UnsyncedWrites, type Write } from "./unsynced-writes.ts";
 
 export interface LayerRequest {
   chainId: ChainId;
@@ -31,7 +31,7 @@ export class LayerStore {
   readonly #trees: TreeJobs;
   readonly #references: ReferenceCounts<ChainId>;
   readonly #layers = new Map<ChainId, LayerRecord>();
-  readonly #unsynced: UnsyncedLayers;
+  readonly #unsynced: UnsyncedWrites;
   readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
   readonly #places = new KeyedMutex<ChainId>();
 
@@ -48,7 +48,11 @@ export class LayerStore {
     this.#unpacking = parts.unpacking;
     this.#trees = parts.trees;
     this.#references = parts.references;
-    this.#unsynced = new UnsyncedLayers(parts.disk, (chainId) => void this.#layers.delete(chainId));
+    this.#unsynced = new UnsyncedWrites(parts.disk, {
+      noun: "layer",
+      syncsEarly: true,
+      forget: (chainId) => this.#forget(chainId),
+    });
   }
 
   get(chainId: ChainId): LayerInfo | undefined {
@@ -122,6 +126,7 @@ export class LayerStore {
    * when all are there and before anything uses them; done once for a layer, since its chain id names all below it.
    */
   async completeParents(chainIds: readonly ChainId[]): Promise<void> {
+    using write = this.#unsynced.begin();
     for (const [index, chainId] of chainIds.entries()) {
       const stored = this.#layers.get(chainId);
       if (stored === undefined || stored.impliedDirectories.length === 0) continue;
@@ -131,9 +136,10 @@ export class LayerStore {
         lowerDirectories: lowers.map((lower) => this.#layout.diff(lower)),
         paths: stored.impliedDirectories,
       }).done;
+      await writeLayerRecord({ ...stored, impliedDirectories: [] }, this.#layout.layer(chainId));
+      write.inPlace(chainId);
+      // Last: who finds nothing to do relies on `synced` to wait for what was done.
       stored.impliedDirectories = [];
-      await writeLayerRecord(stored, this.#layout.layer(chainId));
-      this.#unsynced.add(chainId);
     }
   }
 
@@ -141,20 +147,29 @@ export class LayerStore {
   async synced(chainIds: readonly ChainId[]): Promise<void> {
     await this.#unsynced.synced(chainIds);
     const missing = chainIds.filter((chainId) => !this.#layers.has(chainId));
-    if (missing.length > 0) throw lostLayers(missing, new Error("the disk has failed to write them"));
+    if (missing.length > 0) throw lostWrites("layer", missing, new Error("the disk has failed to write it"));
   }
 
   /** Removes all layers that nothing refers to. */
   async collect(): Promise<void> {
     const garbage = [...this.#layers.keys()].filter((chainId) => this.#references.isGarbage(chainId));
     for (const chainId of garbage) this.#layers.delete(chainId);
-    await Promise.all(
-      garbage.map((chainId) =>
-        this.#places.run(chainId, async () => {
-          if (!this.#layers.has(chainId)) await this.#trees.discard(this.#layout.layer(chainId), this.#layout.staging);
-        }),
-      ),
-    );
+    await Promise.all(garbage.map((chainId) => this.#discard(chainId)));
+  }
+
+  /** Takes a layer that is not known (any more) out of its place. */
+  #discard(chainId: ChainId): Promise<void> {
+    return this.#places.run(chainId, async () => {
+      if (!this.#layers.has(chainId)) await this.#trees.discard(this.#layout.layer(chainId), this.#layout.staging);
+    });
+  }
+
+  /** The disk has failed to write the layer, or something of it. */
+  #forget(chainId: ChainId): void {
+    this.#layers.delete(chainId);
+    this.#discard(chainId).catch((error: unknown) => {
+      this.#logger.warn(`layer ${chainId}, which the disk has failed to write, is not removed: ${messageOf(error)}`);
+    });
   }
 
   async #fetch(
@@ -170,7 +185,7 @@ export class LayerStore {
 
   async #unpackBeside(
     layer: LayerRequest,
-    write: LayerWrite,
+    write: Write,
     signal: AbortSignal,
     report: (progress: UnpackProgress) => void,
   ): Promise<LayerInfo> {
@@ -185,7 +200,6 @@ export class LayerStore {
       report(progress);
     };
     const written = await unpackLayer(this.#unpacking, layer, diff, { signal, onProgress });
-    write.check(layer.chainId);
     if (written.skippedXattrs.length > 0) {
       const names = written.skippedXattrs.slice(0, 10).join(", ");
       this.#logger.warn(`layer ${layer.source.digest}: the file system does not take the attributes ${names}`);
@@ -200,13 +214,13 @@ export class LayerStore {
       impliedDirectories: written.impliedDirectories,
     };
     await writeLayerRecord(stored, staging);
-    await this.#putInPlace(stored, staging);
+    await this.#putInPlace(stored, staging, write);
     undo.move();
     return { chainId: stored.chainId, diffId: stored.diffId, unpackedSizeBytes: stored.unpackedSizeBytes };
   }
 
   /** The record of an image that uses the layer is written after `synced`, so a rename that power loss undoes harms nobody. */
-  async #putInPlace(stored: LayerRecord, staging: string): Promise<void> {
+  async #putInPlace(stored: LayerRecord, staging: string, write: Write): Promise<void> {
     const { chainId } = stored;
     await this.#places.run(chainId, async () => {
       const place = this.#layout.layer(chainId);
@@ -217,9 +231,14 @@ export class LayerStore {
         await this.#trees.discard(place, this.#layout.staging);
         await rename(staging, place);
       }
+      try {
+        write.inPlace(chainId);
+      } catch (error) {
+        await this.#trees.discard(place, this.#layout.staging);
+        throw error;
+      }
       this.#layers.set(chainId, stored);
     });
-    this.#unsynced.add(chainId);
   }
 
   async close(): Promise<void> {

@@ -1,25 +1,42 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { syncFileSystem } from "#kernel/file-metadata.ts";
+
+/** The disk that a `SyncBatch` syncs. */
+export interface Disk {
+  /** Resolves when all that was written before the call is on disk. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /**
  * Makes what has been written to one file system survive power loss. One syncfs(2) runs at a time, and everything that asked
  * while it ran shares the next one: eight layers that end together cost two.
  */
 export class SyncBatch {
-  readonly #directory: FileHandle;
+  readonly #disk: Disk;
+  readonly #failed: ((error: unknown) => void)[] = [];
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   /** Syncs that have begun, and the last of them that has succeeded. */
   #begun = 0;
   #succeeded = 0;
 
-  private constructor(directory: FileHandle) {
-    this.#directory = directory;
+  constructor(disk: Disk) {
+    this.#disk = disk;
   }
 
   /** Undone by `close`. */
   static async open(directory: string): Promise<SyncBatch> {
-    return new SyncBatch(await open(directory, "r"));
+    const handle = await open(directory, "r");
+    return new SyncBatch({ sync: () => syncFileSystem(handle.fd), close: () => handle.close() });
+  }
+
+  /**
+   * `failed` is called when a sync fails, before whoever waits for it hears so. The kernel reports a failed write once, to whoever
+   * syncs next, and forgets the data: all that was written since the last good sync may be lost, whatever later syncs say.
+   */
+  onFailure(failed: (error: unknown) => void): void {
+    this.#failed.push(failed);
   }
 
   /** Resolves when all that was written before the call is on disk. @throws SystemError */
@@ -39,7 +56,11 @@ export class SyncBatch {
     return this.#begun + 1;
   }
 
-  /** Resolves when what `mark` stands for is on disk; begins a sync only when none has begun since. @throws SystemError */
+  /**
+   * Resolves when a sync that covers what `mark` stands for has succeeded; begins one only when none has begun since. Says nothing about
+   * failures of syncs before that one, see `onFailure`.
+   * @throws SystemError
+   */
   async reached(mark: number): Promise<void> {
     if (this.#succeeded >= mark) return;
     await (this.#begun >= mark ? this.#running : this.sync());
@@ -48,13 +69,18 @@ export class SyncBatch {
   async #syncNow(): Promise<void> {
     this.#begun += 1;
     const number = this.#begun;
-    await syncFileSystem(this.#directory.fd);
+    try {
+      await this.#disk.sync();
+    } catch (error) {
+      for (const failed of this.#failed) failed(error);
+      throw error;
+    }
     this.#succeeded = number;
   }
 
   async close(): Promise<void> {
     await this.#next?.catch(() => undefined);
     await this.#running.catch(() => undefined);
-    await this.#directory.close();
+    await this.#disk.close();
   }
 }
