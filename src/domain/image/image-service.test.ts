@@ -126,6 +126,16 @@ describe("a pull", () => {
   });
 });
 
+describe("an image's configuration", () => {
+  it("is read as it was checked: one string is a list of one, null is nothing", async () => {
+    const { images, registry } = exampleImages();
+    const config = JSON.parse('{"Cmd":"/bin/sh","Entrypoint":null,"Env":["A=1"],"User":null}') as object;
+    registry.addImage(busybox, [layer], { config });
+    await images.pull(pullRequest(busybox));
+    assert.deepEqual(images.use(busybox).config.config, { Cmd: ["/bin/sh"], Env: ["A=1"] });
+  });
+});
+
 describe("the signature policy", () => {
   it("is asked before anything of an image is fetched", async () => {
     const { images, registry, storage, policies } = exampleImages();

@@ -7,6 +7,7 @@ import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import type { Logger } from "#observability/logger.ts";
+import { parseImageConfig } from "#spec/image-config.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import { allowUse } from "./allow-use.ts";
 import type { NamedImage } from "./allow-use.ts";
@@ -178,7 +179,7 @@ export class ImageService implements Images {
     }
     try {
       const bytes = await this.#options.storage.readBlob(`sha256:${record.id}`);
-      this.#configs.set(record.id, JSON.parse(Buffer.from(bytes).toString("utf8")) as ImageConfig);
+      this.#configs.set(record.id, parseImageConfig(bytes));
     } catch (error) {
       this.#options.logger.error("the configuration of an image cannot be read; pull it again", {
         image: record.repoTags[0],

@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
+import { digestAlgorithms, isDigest } from "#spec/digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { ChainId } from "./index.ts";
 
-const digestPattern = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 const idPattern = /^[0-9a-f]{64}$/;
 const containerIdPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/;
 
@@ -105,7 +105,7 @@ export class Layout {
     await Promise.all(below.map((directory) => mkdir(directory, { recursive: true, mode: 0o700 })));
     // Passable, so that the runtime can enter roots as the root of a user namespace; each root's own directory is not.
     await mkdir(this.mounts, { recursive: true, mode: 0o711 });
-    const blobs = ["sha256", "sha512"].map((algorithm) => path.join(this.blobs, algorithm));
+    const blobs = digestAlgorithms.map((algorithm) => path.join(this.blobs, algorithm));
     await Promise.all(blobs.map((directory) => mkdir(directory, { recursive: true, mode: 0o700 })));
     await mkdir(this.empty, { recursive: true, mode: 0o755 });
   }
@@ -113,8 +113,11 @@ export class Layout {
 
 /** @throws DomainError invalid-argument: names become paths */
 export function digestParts(digest: Digest): [algorithm: string, hex: string] {
-  if (!digestPattern.test(digest)) {
-    throw new DomainError("invalid-argument", `${JSON.stringify(digest)} is no sha256 or sha512 digest`);
+  if (!isDigest(digest)) {
+    throw new DomainError(
+      "invalid-argument",
+      `${JSON.stringify(digest)} is no ${digestAlgorithms.join(" or ")} digest`,
+    );
   }
   const colon = digest.indexOf(":");
   return [digest.slice(0, colon), digest.slice(colon + 1)];

@@ -1,20 +1,17 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
-import { isDigest } from "../digest.ts";
-import { mediaTypes, parseObject, requireObject } from "./manifest-document.ts";
-import type { Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
-
-type ProcessConfig = NonNullable<ImageConfig["config"]>;
+import { parseImageConfig } from "#spec/image-config.ts";
+import type { ImageConfig, Manifest } from "#spec/oci-image.ts";
+import { mediaTypes } from "./manifest-document.ts";
 
 /**
- * Parses the config of an image; undefined for what is not an image (an artifact: another media type of config).
- * Fields of the wrong type are refused, so that nobody behind has to distrust them.
+ * The config of the image that `manifest` describes; undefined for what is not an image (an artifact: another media type of config).
  * @throws DomainError invalid-argument naming `what`
  */
-export function parseImageConfig(manifest: Manifest, bytes: Uint8Array, what: string): ImageConfig | undefined {
+export function configOf(manifest: Manifest, bytes: Uint8Array, what: string): ImageConfig | undefined {
   const { mediaType } = manifest.config;
   if (mediaType !== mediaTypes.ociConfig && mediaType !== mediaTypes.dockerConfig) return undefined;
   try {
-    const config = readConfig(parseObject(bytes));
+    const config = parseImageConfig(bytes);
     const { length } = config.rootfs.diff_ids;
     if (length !== manifest.layers.length)
       throw new Error(`it has ${length} diff_ids for ${manifest.layers.length} layers`);
@@ -29,70 +26,4 @@ export function parseImageConfig(manifest: Manifest, bytes: Uint8Array, what: st
       },
     );
   }
-}
-
-function readConfig(document: Record<string, unknown>): ImageConfig {
-  const rootfs = requireObject(document["rootfs"], "rootfs");
-  const config: ImageConfig = { rootfs: { type: "layers", diff_ids: readDiffIds(rootfs["diff_ids"] ?? []) } };
-  for (const name of ["created", "author", "architecture", "os", "variant"] as const) {
-    const value = readString(document[name], name);
-    if (value !== undefined) config[name] = value;
-  }
-  if (document["config"]) config.config = readProcess(requireObject(document["config"], "config"));
-  if (Array.isArray(document["history"])) config.history = document["history"].map(readHistory);
-  return config;
-}
-
-/** Null means the same as absent: Go writes it for what is empty. */
-function readProcess(fields: Record<string, unknown>): ProcessConfig {
-  const config: ProcessConfig = {};
-  for (const name of ["User", "WorkingDir", "StopSignal"] as const) {
-    const value = readString(fields[name], `config.${name}`);
-    if (value !== undefined) config[name] = value;
-  }
-  for (const name of ["Env", "Entrypoint", "Cmd"] as const) {
-    const value = readStrings(fields[name], `config.${name}`);
-    if (value !== undefined) config[name] = value;
-  }
-  for (const name of ["ExposedPorts", "Volumes"] as const)
-    if (fields[name]) config[name] = requireObject(fields[name], `config.${name}`);
-  if (fields["Labels"]) config.Labels = readLabels(requireObject(fields["Labels"], "config.Labels"));
-  if (typeof fields["ArgsEscaped"] === "boolean") config.ArgsEscaped = fields["ArgsEscaped"];
-  return config;
-}
-
-function readHistory(value: unknown): NonNullable<ImageConfig["history"]>[number] {
-  const fields = requireObject(value, "history");
-  const entry: NonNullable<ImageConfig["history"]>[number] = {};
-  for (const name of ["created", "created_by", "author", "comment"] as const) {
-    const text = readString(fields[name], `history.${name}`);
-    if (text !== undefined) entry[name] = text;
-  }
-  if (fields["empty_layer"] === true) entry.empty_layer = true;
-  return entry;
-}
-
-function readDiffIds(value: unknown): Digest[] {
-  if (Array.isArray(value) && value.every(isDigest)) return value;
-  throw new Error("rootfs.diff_ids is not a list of digests");
-}
-
-function readString(value: unknown, name: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") return value;
-  throw new Error(`${name} is not a string`);
-}
-
-/** Old builders wrote a single string where a list belongs. */
-function readStrings(value: unknown, name: string): string[] | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") return [value];
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  throw new Error(`${name} is not a list of strings`);
-}
-
-function readLabels(fields: Record<string, unknown>): Record<string, string> {
-  const labels: Record<string, string> = {};
-  for (const [key, value] of Object.entries(fields)) labels[key] = readString(value, `config.Labels.${key}`) ?? "";
-  return labels;
 }

@@ -1,5 +1,6 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { isDigest } from "../digest.ts";
+import { isDigest } from "#spec/digest.ts";
+import { parseObject, requireObject } from "#spec/json-object.ts";
 import type { Descriptor, Index, Manifest, Platform } from "#spec/oci-image.ts";
 import type { RegistryLimits } from "../limits.ts";
 
@@ -65,17 +66,6 @@ export function invalidManifest(what: string, cause: unknown): DomainError {
     facts: { reason: "UNKNOWN" },
     cause,
   });
-}
-
-/** @throws Error when the bytes are not the JSON of an object */
-export function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  return requireObject(value, "the document");
-}
-
-export function requireObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-  throw new Error(`${name} is not an object`);
 }
 
 function chooseMediaType(own: unknown, contentType: string | undefined, isIndex: boolean): string {

@@ -1,5 +1,6 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { algorithmOf, digestOf, isDigest, verifyDigest } from "../digest.ts";
+import { isDigest } from "#spec/digest.ts";
+import { algorithmOf, digestOf, verifyDigest } from "../digest.ts";
 import { type ManifestDocument, manifestAccept, parseManifestDocument } from "./manifest-document.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
 import { schema1Payload } from "./schema1.ts";

@@ -1,7 +1,7 @@
 import { createBlobSource, openBlob } from "../blobs.ts";
 import { digestOf, verifyDigest } from "../digest.ts";
 import { type SkippedEndpoint, firstThatWorks } from "../first-that-works.ts";
-import { parseImageConfig } from "./image-config.ts";
+import { configOf } from "./image-config.ts";
 import { type ChosenManifest, fetchForPlatform } from "./manifests.ts";
 import { mediaTypes } from "./manifest-document.ts";
 import { measureLayers } from "./measure-layers.ts";
@@ -34,7 +34,7 @@ export async function resolveImage(endpoints: readonly Endpoint[], settings: Res
   return firstThatWorks(endpoints, signal, skipped, async (endpoint, position) => {
     const chosen = await fetchForPlatform(endpoint, platform, limits, signal);
     const documents = await fetchDocuments(endpoint, chosen, settings);
-    const config = parseImageConfig(documents.manifest, documents.configBytes, `the manifest ${chosen.digest}`);
+    const config = configOf(documents.manifest, documents.configBytes, `the manifest ${chosen.digest}`);
     return {
       reference,
       topDigest: chosen.topDigest,

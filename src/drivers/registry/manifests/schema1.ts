@@ -1,5 +1,7 @@
-import { digestOf, isDigest } from "../digest.ts";
-import { invalidManifest, mediaTypes, parseObject, requireObject } from "./manifest-document.ts";
+import { isDigest } from "#spec/digest.ts";
+import { parseObject, requireObject } from "#spec/json-object.ts";
+import { digestOf } from "../digest.ts";
+import { invalidManifest, mediaTypes } from "./manifest-document.ts";
 import type { Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
 import type { RegistryLimits } from "../limits.ts";
 

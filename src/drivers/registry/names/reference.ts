@@ -1,5 +1,5 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { isDigest } from "../digest.ts";
+import { isDigest } from "#spec/digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { ImageReference } from "../index.ts";
 
