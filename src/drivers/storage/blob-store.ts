@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
 import type { LayerSource } from "./index.ts";
 import { LayerFeed } from "./layer-feed.ts";
@@ -16,15 +18,18 @@ import type { WorkerPool } from "./worker/worker-pool.ts";
 /** Manifests, configs and the content of artifacts, by digest. */
 export class BlobStore {
   readonly #layout: Layout;
+  readonly #logger: Logger;
   readonly #retry: { retries: number; retryDelayMs: number };
   readonly #writers: WorkerPool;
   readonly #unsynced: UnsyncedWrites;
   readonly #references: ReferenceCounts<Digest>;
   readonly #sizes = new Map<Digest, number>();
+  readonly #places = new KeyedMutex<Digest>();
   readonly #flights = new SharedFlight<Digest, void, never>();
 
   constructor(parts: {
     layout: Layout;
+    logger: Logger;
     retry: { retries: number; retryDelayMs: number };
     writers: WorkerPool;
     disk: SyncBatch;
@@ -37,9 +42,10 @@ export class BlobStore {
       noun: "blob",
       // Blobs are small, and the sync of the image's layers does for most of them.
       syncsEarly: false,
-      forget: (digest) => void this.#sizes.delete(digest),
+      forget: (digest) => this.#forget(digest),
     });
     this.#references = parts.references;
+    this.#logger = parts.logger;
   }
 
   async load(): Promise<void> {
@@ -107,7 +113,22 @@ export class BlobStore {
   async collect(): Promise<void> {
     const garbage = [...this.#sizes.keys()].filter((digest) => this.#references.isGarbage(digest));
     for (const digest of garbage) this.#sizes.delete(digest);
-    await Promise.all(garbage.map((digest) => rm(this.#layout.blob(digest), { force: true })));
+    await Promise.all(garbage.map((digest) => this.#discard(digest)));
+  }
+
+  /** Removes the file of a blob that is not known (any more). */
+  #discard(digest: Digest): Promise<void> {
+    return this.#places.run(digest, async () => {
+      if (!this.has(digest)) await rm(this.#layout.blob(digest), { force: true });
+    });
+  }
+
+  /** The disk has failed to write the blob. */
+  #forget(digest: Digest): void {
+    this.#sizes.delete(digest);
+    this.#discard(digest).catch((error: unknown) => {
+      this.#logger.warn(`blob ${digest}, which the disk has failed to write, is not removed: ${messageOf(error)}`);
+    });
   }
 
   async #placed(digest: Digest, sizeBytes: number, write: (file: string) => Promise<void>): Promise<void> {
@@ -115,17 +136,20 @@ export class BlobStore {
     const file = this.#layout.fresh(this.#layout.staging);
     using writing = this.#unsynced.begin();
     await onDisk(`blob ${digest}`, this.#layout.imageRoot, async () => {
-      try {
-        await mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
-        await write(file);
+      await using undo = new AsyncDisposableStack();
+      undo.defer(() => rm(file, { force: true }));
+      await mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
+      await write(file);
+      await this.#places.run(digest, async () => {
+        // Another has been faster, and its file may be durable already.
+        if (this.has(digest)) return;
         await rename(file, place);
-      } catch (error) {
-        await rm(file, { force: true });
-        throw error;
-      }
+        undo.defer(() => rm(place, { force: true }));
+        writing.inPlace(digest);
+        this.#sizes.set(digest, sizeBytes);
+        undo.move();
+      });
     });
-    writing.inPlace(digest);
-    this.#sizes.set(digest, sizeBytes);
   }
 
   async close(): Promise<void> {

@@ -112,7 +112,14 @@ class DiskStorage implements Storage {
       disk,
       references: this.#layerReferences,
     });
-    this.#blobs = new BlobStore({ layout, retry, writers: this.#unpackers, disk, references: this.#blobReferences });
+    this.#blobs = new BlobStore({
+      layout,
+      logger,
+      retry,
+      writers: this.#unpackers,
+      disk,
+      references: this.#blobReferences,
+    });
     this.#images = new ImageStore({
       layout,
       logger,
