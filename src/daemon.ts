@@ -16,6 +16,9 @@ import { createHttpApi } from "#http-api/server.ts";
 import { adoptOrphans } from "#kernel/child-exits.ts";
 import type { Logger } from "#observability/logger.ts";
 
+/** Of the time for shutting down, what requests under way may use: to cut them off, and all that comes behind, takes the rest. */
+const requestsShare = 0.8;
+
 /** A running daemon. */
 export interface Daemon {
   /** Takes no new requests, lets those under way finish, frees what the process holds. Containers run on. */
@@ -69,7 +72,8 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   metrics.all.defaultRuntime.set({ runtime: drivers.handlers.runtimes.defaultHandler }, 1);
   await serveDaemonMetrics(config, metrics.all, domain.runtime, logger, undo);
   await server.listen();
-  undo.defer(() => server.close(current.berth.shutdownTimeoutMs));
+  let endingSinceMs = performance.now();
+  undo.defer(() => server.close(leftForRequests(current.berth.shutdownTimeoutMs, endingSinceMs)));
   const cleaning = afterwards()
     .catch((error: unknown) => logger.error("cleaning up after an earlier daemon failed", { error }))
     .then(() => domain.standby.open());
@@ -81,13 +85,20 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   undo.use(new MemoryRelease(processMemory(drivers.thread), logger));
   const owned = undo.move();
   return {
-    shutdown: () => owned.disposeAsync(),
+    shutdown() {
+      endingSinceMs = performance.now();
+      return owned.disposeAsync();
+    },
     async reload(next) {
       current = next;
       await drivers.registry.reload();
       await streaming.reloadTls();
     },
   };
+}
+
+function leftForRequests(shutdownTimeoutMs: number, sinceMs: number): number {
+  return Math.max(0, requestsShare * shutdownTimeoutMs - (performance.now() - sinceMs));
 }
 
 /** What a client of the socket sees: a daemon that hangs does not answer this either. */

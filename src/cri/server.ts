@@ -69,7 +69,7 @@ export function createCriServer(options: CriServerOptions): CriServer {
   return {
     listen: () => listenOnSocket(listener, options.socketPath),
     async close(graceMs) {
-      const closed = closeListener(listener, sockets, graceMs);
+      const closed = closeListener(listener, sockets, graceMs, logger);
       grpc.close();
       plainHttp?.close();
       edge.endStreams();
@@ -105,9 +105,15 @@ function missing(method: DescMethod): never {
 }
 
 /** Resolves when all connections, and with them all calls, have ended, or have been cut off after `graceMs`. */
-function closeListener(listener: Listener, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+function closeListener(
+  listener: Listener,
+  sockets: ReadonlySet<Socket>,
+  graceMs: number,
+  logger: Logger,
+): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
+      logger.warn("calls were cut off, since they take longer than a shutdown may", { connections: sockets.size });
       for (const socket of sockets) socket.destroy();
     }, graceMs);
     listener.close(() => {
