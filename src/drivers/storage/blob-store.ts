@@ -144,8 +144,12 @@ export class BlobStore {
         // Another has been faster, and its file may be durable already.
         if (this.has(digest)) return;
         await rename(file, place);
-        undo.defer(() => rm(place, { force: true }));
-        writing.inPlace(digest);
+        try {
+          writing.inPlace(digest);
+        } catch (error) {
+          await rm(place, { force: true });
+          throw error;
+        }
         this.#sizes.set(digest, sizeBytes);
         undo.move();
       });
