@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
+import { blobsOf } from "#drivers/storage/image-blobs.ts";
 import type { ImageRecord, LayerInfo, LayerSource, Storage } from "#drivers/storage/index.ts";
 import type { StorageOptions } from "#drivers/storage/options.ts";
 import { type LogFields, type Logger, silentLogger } from "#observability/logger.ts";
@@ -123,12 +124,22 @@ export class StorageFixture implements AsyncDisposable {
   }
 }
 
+/** What the digests of images for tests stand for. */
+const blobs = new Map<Digest, Uint8Array>();
+
+function freshBlob(): Digest {
+  const bytes = randomBytes(8);
+  blobs.set(sha256(bytes), bytes);
+  return sha256(bytes);
+}
+
+/** A record with a manifest and a configuration of its own, which `putImage` knows. */
 export function imageOf(layers: readonly { chainId: Digest }[], changes: Partial<ImageRecord> = {}): ImageRecord {
   return {
-    id: randomBytes(32).toString("hex"),
+    id: freshBlob().slice("sha256:".length),
     repoTags: [],
     repoDigests: [],
-    manifestDigest: sha256(randomBytes(8)),
+    manifestDigest: freshBlob(),
     manifestMediaType: "application/vnd.oci.image.manifest.v1+json",
     chainIds: layers.map((layer) => layer.chainId),
     compressedSizeBytes: 0,
@@ -138,8 +149,12 @@ export function imageOf(layers: readonly { chainId: Digest }[], changes: Partial
   };
 }
 
-/** Keeps the record as it stands, in the place of one that is there. */
+/** Keeps the record as it stands, in the place of one that is there, with the blobs that `imageOf` has made up for it. */
 export async function putImage(storage: Storage, record: ImageRecord): Promise<void> {
+  for (const digest of blobsOf(record)) {
+    const bytes = blobs.get(digest);
+    if (bytes !== undefined) await storage.putBlob(digest, bytes);
+  }
   await storage.updateImage(record.id, () => record);
 }
 

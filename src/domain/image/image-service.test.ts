@@ -134,6 +134,17 @@ describe("an image's configuration", () => {
     await images.pull(pullRequest(busybox));
     assert.deepEqual(images.use(busybox).config.config, { Cmd: ["/bin/sh"], Env: ["A=1"] });
   });
+
+  it("that is lost makes nobody take the image for an artifact, and is fetched again for the node's own images", async () => {
+    const before = exampleImages();
+    before.registry.addImage(busybox, [layer]);
+    const id = await before.images.pull(pullRequest(busybox));
+    before.storage.blobs.delete(`sha256:${id}`);
+    const { images } = exampleImages({ registry: before.registry, storage: before.storage });
+    await images.load();
+    assert.throws(() => images.use(busybox), { kind: "failed-precondition", message: /configuration.*pull it again/ });
+    assert.equal((await images.ensure(busybox)).config.os, "linux");
+  });
 });
 
 describe("the signature policy", () => {

@@ -39,7 +39,8 @@ export interface ImageServiceOptions {
 /** Images: lists and look-ups are answered from memory, pulls of the same image are joined. */
 export class ImageService implements Images {
   readonly #options: ImageServiceOptions;
-  readonly #configs = new Map<string, ImageConfig | undefined>();
+  /** By image id; of artifacts there is none. */
+  readonly #configs = new Map<string, ImageConfig>();
   readonly #views = new WeakMap<ImageRecord, Image>();
   readonly #pulls = new SingleFlight<string, string>();
   readonly #board = new PullProgressBoard();
@@ -103,14 +104,19 @@ export class ImageService implements Images {
     };
   }
 
-  /** @throws DomainError not-found */
+  /** @throws DomainError not-found; invalid-argument for an artifact; failed-precondition when the configuration is lost */
   use(name: string): ImageInUse {
     if (name === "") throw new DomainError("invalid-argument", "the image name is empty");
     const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
     const config = record && this.#configs.get(record.id);
     if (record === undefined) throw new DomainError("not-found", `image ${name} is not on this node`);
-    if (config === undefined)
+    if (record.artifact !== undefined)
       throw new DomainError("invalid-argument", `${name} is an artifact, not an image that a container could run`);
+    if (config === undefined)
+      throw new DomainError(
+        "failed-precondition",
+        `image ${name} (${record.id}): its configuration cannot be read; pull it again`,
+      );
     return {
       id: record.id,
       name,
@@ -121,8 +127,11 @@ export class ImageService implements Images {
     };
   }
 
+  /** As `use`; pulls what is missing. */
   async ensure(name: string): Promise<ImageInUse> {
-    if (findRecord(this.#options.storage.images(), name, this.#options.registry) === undefined) {
+    const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
+    const isWhole = record !== undefined && (record.artifact !== undefined || this.#configs.has(record.id));
+    if (!isWhole) {
       const authFile = this.#options.nodeAuthFile();
       await this.pull({ image: name, auth: {}, namespace: "", ...(authFile === "" ? {} : { authFile }) });
     }
@@ -172,11 +181,7 @@ export class ImageService implements Images {
   }
 
   async #readConfig(record: ImageRecord): Promise<void> {
-    if (this.#configs.has(record.id)) return;
-    if (record.artifact !== undefined) {
-      this.#configs.set(record.id, undefined);
-      return;
-    }
+    if (record.artifact !== undefined || this.#configs.has(record.id)) return;
     try {
       const bytes = await this.#options.storage.readBlob(`sha256:${record.id}`);
       this.#configs.set(record.id, parseImageConfig(bytes));

@@ -128,6 +128,11 @@ export class FakeStorage implements Storage {
     const missing = record.chainIds.find((chainId) => !this.layers.has(chainId));
     if (missing !== undefined)
       throw new DomainError("aborted", `image ${record.id}: layer ${missing} was removed meanwhile`);
+    if (record.pulledAtMs !== this.records.get(record.id)?.pulledAtMs) {
+      const lost = blobsOf(record).find((digest) => !this.blobs.has(digest));
+      if (lost !== undefined)
+        throw new DomainError("aborted", `image ${record.id}: blob ${lost} was removed meanwhile`);
+    }
     const taken = new Set([...record.repoTags, ...record.repoDigests]);
     for (const [id, other] of this.records) {
       const keep = (names: string[]): string[] => names.filter((name) => !taken.has(name));

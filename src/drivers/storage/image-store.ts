@@ -64,36 +64,41 @@ export class ImageStore {
     const planned = change(current);
     if (planned === current) return { before: current, after: current };
     await using undo = new AsyncDisposableStack();
-    // Before the records are locked, so that the syncs of several pulls are one.
-    if (planned !== undefined) {
-      this.#requireContent(planned);
-      this.#retain(planned);
-      undo.defer(() => this.#release(planned));
-      await this.#settle(planned);
+    // Before the records are locked, so that the syncs of several pulls are one. What only changes names has its content already.
+    const pulled = planned?.pulledAtMs === current?.pulledAtMs ? undefined : planned;
+    if (pulled !== undefined) {
+      this.#retain(pulled);
+      undo.defer(() => this.#release(pulled));
+      await this.#settle(pulled);
     }
     const outcome = await this.#catalogue.update(id, (now) => {
       const record = change(now);
-      if (record !== undefined) requireSettled(record, [planned, now]);
+      if (record !== undefined) requireSettled(record, [pulled, now]);
       return record;
     });
-    if (outcome.after !== undefined) {
-      this.#layerReferences.unclaim(outcome.after.chainIds);
-      this.#blobReferences.unclaim(blobsOf(outcome.after));
+    if (pulled !== undefined) {
+      this.#layerReferences.unclaim(pulled.chainIds);
+      this.#blobReferences.unclaim(blobsOf(pulled));
     }
     return outcome;
   }
 
-  #requireContent({ id, chainIds }: ImageRecord): void {
-    const missing = chainIds.find((chainId) => !this.#layers.has(chainId));
-    if (missing === undefined) return;
-    throw new DomainError("aborted", `image ${id}: layer ${missing} was removed meanwhile; pull the image again`);
+  /** A record must never survive a power loss that its layers and blobs do not. */
+  async #settle(record: ImageRecord): Promise<void> {
+    this.#requireContent(record);
+    await this.#layers.completeParents(record.chainIds);
+    await this.#layers.synced(record.chainIds);
+    await this.#blobs.synced();
+    // A sync that has failed meanwhile, for another image, takes what it may have lost.
+    this.#requireContent(record);
   }
 
-  /** A record must never survive a power loss that its layers and blobs do not. */
-  async #settle({ chainIds }: ImageRecord): Promise<void> {
-    await this.#layers.completeParents(chainIds);
-    await this.#layers.synced(chainIds);
-    await this.#blobs.synced();
+  #requireContent(record: ImageRecord): void {
+    const layer = record.chainIds.find((chainId) => !this.#layers.has(chainId));
+    const blob = blobsOf(record).find((digest) => !this.#blobs.has(digest));
+    if (layer === undefined && blob === undefined) return;
+    const missing = layer === undefined ? `blob ${blob}` : `layer ${layer}`;
+    throw new DomainError("aborted", `image ${record.id}: ${missing} was removed meanwhile; pull the image again`);
   }
 
   #retain(record: ImageRecord): void {

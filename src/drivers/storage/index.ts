@@ -118,10 +118,10 @@ export interface Storage {
   image(id: string): ImageRecord | undefined;
   /**
    * Makes the image's record what `change` gives for the record as it is, which nothing else changes meanwhile. A record is written
-   * durably, after its layers and blobs were synced; the names it takes are taken from other records in the same step. Undefined
+   * durably, that of a new pull (`pulledAtMs`) after its layers and blobs were synced; the names it takes are taken from other records in the same step. Undefined
    * removes the record, with all layers and blobs that nothing else refers to. The same object leaves everything as it is.
    * @returns the record as it is now
-   * @throws DomainError aborted when a layer is not there (any more): the image has to be pulled again; what `change` throws
+   * @throws DomainError aborted when a layer or blob of a new pull is not there (any more): the image has to be pulled again; what `change` throws
    */
   updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined>;
 

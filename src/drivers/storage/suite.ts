@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
-import { putImage, removeImage } from "../../../test/support/storage.ts";
+import { imageOf, putImage, removeImage } from "../../../test/support/storage.ts";
 import { tarOf } from "../../../test/support/tar.ts";
 import type { ChainId, ImageRecord, LayerSource, Storage } from "./index.ts";
 
@@ -34,23 +34,9 @@ function layer(changes: Partial<LayerSource> = {}): SuiteLayer {
   return { chainId: sha256(tar), diffId: sha256(tar), source: sourceOf(gzipSync(tar), changes) };
 }
 
-function record(layers: readonly SuiteLayer[], changes: Partial<ImageRecord> = {}): ImageRecord {
-  return {
-    id: randomBytes(32).toString("hex"),
-    repoTags: [],
-    repoDigests: [],
-    manifestDigest: sha256(randomBytes(8)),
-    manifestMediaType: "application/vnd.oci.image.manifest.v1+json",
-    chainIds: layers.map(({ chainId }) => chainId),
-    compressedSizeBytes: 1,
-    unpackedSizeBytes: 1,
-    pulledAtMs: 1,
-    ...changes,
-  };
-}
-
 async function kept(storage: Storage, image: ImageRecord): Promise<ImageRecord> {
-  const now = await storage.updateImage(image.id, () => image);
+  await putImage(storage, image);
+  const now = storage.image(image.id);
   assert.ok(now !== undefined);
   return now;
 }
@@ -105,8 +91,8 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     });
 
     it("moves names to the image that takes them; the other keeps the rest", async () => {
-      const old = record([], { repoTags: ["r/a:1", "r/a:2"], repoDigests: ["r/a@sha256:1"] });
-      const next = record([], { repoTags: ["r/a:1"], repoDigests: ["r/a@sha256:2"] });
+      const old = imageOf([], { repoTags: ["r/a:1", "r/a:2"], repoDigests: ["r/a@sha256:1"] });
+      const next = imageOf([], { repoTags: ["r/a:1"], repoDigests: ["r/a@sha256:2"] });
       await putImage(storage, old);
       const before = storage.images();
       await putImage(storage, next);
@@ -116,14 +102,14 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     });
 
     it("replaces the record of the same image", async () => {
-      const one = record([], { repoTags: ["r/a:1"] });
+      const one = imageOf([], { repoTags: ["r/a:1"] });
       await putImage(storage, one);
       await putImage(storage, { ...one, repoTags: ["r/b:1"] });
       assert.deepEqual(storage.images(), [{ ...one, repoTags: ["r/b:1"] }]);
     });
 
     it("makes changes of one record one after the other, each of what the one before left", async () => {
-      const { id } = await kept(storage, record([]));
+      const { id } = await kept(storage, imageOf([]));
       const tags = ["r/a:1", "r/a:2", "r/a:3"];
       const add = (tag: string) =>
         storage.updateImage(id, (now) => now && { ...now, repoTags: [...now.repoTags, tag] });
@@ -134,27 +120,38 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     });
 
     it("leaves a record for which a change gives the same object or throws, and gives the record as it is then", async () => {
-      const one = await kept(storage, record([], { repoTags: ["r/a:1"] }));
+      const one = await kept(storage, imageOf([], { repoTags: ["r/a:1"] }));
       assert.equal(await storage.updateImage(one.id, (now) => now), one);
       const refusal = storage.updateImage(one.id, () => {
         throw new DomainError("failed-precondition", "in use");
       });
       await assert.rejects(refusal, { kind: "failed-precondition" });
       assert.equal(storage.image(one.id), one);
-      assert.equal(await storage.updateImage(record([]).id, (now) => now), undefined);
+      assert.equal(await storage.updateImage(imageOf([]).id, (now) => now), undefined);
     });
 
     it("keeps the object of a record that another image does not change", async () => {
-      const one = record([], { repoTags: ["r/a:1"] });
+      const one = imageOf([], { repoTags: ["r/a:1"] });
       await putImage(storage, one);
       const before = storage.image(one.id);
-      await putImage(storage, record([], { repoTags: ["r/b:1"] }));
+      await putImage(storage, imageOf([], { repoTags: ["r/b:1"] }));
       assert.equal(storage.image(one.id), before);
       assert.equal(storage.images()[0], before);
     });
 
     it("refuses an image whose layer is not there", async () => {
-      await assert.rejects(putImage(storage, record([layer()])), { kind: "aborted" });
+      await assert.rejects(putImage(storage, imageOf([layer()])), { kind: "aborted" });
+    });
+
+    it("refuses an image whose configuration, manifest or content is not there", async () => {
+      const missing = sha256(randomBytes(8));
+      const images = [
+        imageOf([], { id: missing.slice("sha256:".length) }),
+        imageOf([], { manifestDigest: missing }),
+        imageOf([], { artifact: [{ title: "", digest: missing, sizeBytes: 8 }] }),
+      ];
+      for (const image of images) await assert.rejects(putImage(storage, image), { kind: "aborted" });
+      assert.deepEqual(storage.images(), []);
     });
 
     it("removes an image with what only it refers to", async () => {
@@ -162,9 +159,9 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       for (const one of [own, shared]) await storage.addLayer(one, { signal });
       const manifest = randomBytes(20);
       await storage.putBlob(sha256(manifest), manifest);
-      const image = record([shared, own], { manifestDigest: sha256(manifest) });
+      const image = imageOf([shared, own], { manifestDigest: sha256(manifest) });
       await putImage(storage, image);
-      await putImage(storage, record([shared]));
+      await putImage(storage, imageOf([shared]));
       await removeImage(storage, image.id);
       await removeImage(storage, image.id);
       assert.equal(storage.image(image.id), undefined);
@@ -175,7 +172,7 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
     it("makes, mounts, unmounts, measures and removes container roots", async () => {
       const one = layer();
       await storage.addLayer(one, { signal });
-      await putImage(storage, record([one]));
+      await putImage(storage, imageOf([one]));
       const rootfs = await storage.createRootfs("c1", [one.chainId]);
       await assert.rejects(storage.createRootfs("c1", [one.chainId]), { kind: "already-exists" });
       await assert.rejects(storage.createRootfs("c2", [layer().chainId]), { kind: "failed-precondition" });
