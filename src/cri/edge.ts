@@ -31,7 +31,7 @@ type Method<I extends DescMessage, O extends DescMessage> = Pick<DescMethod, "na
 
 /**
  * The one place that every call passes, so that handlers only translate and call the domain: ids for logs, duration,
- * metrics, the client's deadline and the status of what is thrown.
+ * metrics, the client's deadline and the status of what is thrown. Those that no handler sees pass `refused`.
  */
 export class Edge {
   readonly #options: EdgeOptions;
@@ -45,7 +45,7 @@ export class Edge {
   /** Serves a unary RPC. What is answered without waiting, as lists and statuses are, is sent without waiting. */
   unary<I extends DescMessage, O extends DescMessage>(method: Method<I, O>, handler: UnaryHandler<I, O>): ServeCall {
     return (bytes, grpc) => {
-      const request = this.#parse(method.input, bytes, grpc);
+      const request = this.#parse(method, bytes, grpc);
       if (request === undefined) return;
       const observed = this.#observe(method, request, grpc);
       const fail = (error: unknown): void => grpc.fail(observed.failed(error));
@@ -88,7 +88,7 @@ export class Edge {
       }
     };
     return (bytes, grpc) => {
-      const request = this.#parse(method.input, bytes, grpc);
+      const request = this.#parse(method, bytes, grpc);
       if (request !== undefined) void serve(request, grpc);
     };
   }
@@ -98,11 +98,27 @@ export class Edge {
     for (const stream of this.#streams) stream.abort(new DomainError("unavailable", "the daemon is shutting down"));
   }
 
-  #parse<I extends DescMessage>(schema: I, bytes: Buffer, grpc: ServerCall): MessageShape<I> | undefined {
+  /** Notes a call of `rpc` that no handler has seen, which took no time worth telling. */
+  refused(rpc: string, { codeName, details }: GrpcFailure): void {
+    const { logger, metrics } = this.#options;
+    metrics?.onOperation(rpc, 0, codeName);
+    // What is not served is what newer clients try.
+    const level = codeName === "UNIMPLEMENTED" ? "debug" : "warn";
+    logger[level]("CRI request refused", { rpc, code: codeName, error: details });
+  }
+
+  #parse<I extends DescMessage>(
+    { name, input }: Method<I, DescMessage>,
+    bytes: Buffer,
+    grpc: ServerCall,
+  ): MessageShape<I> | undefined {
     try {
-      return fromBinary(schema, bytes);
+      return fromBinary(input, bytes);
     } catch (error) {
-      grpc.fail({ codeName: "INTERNAL", details: `the request is no ${schema.typeName}: ${messageOf(error)}` });
+      const details = `the request is no ${input.typeName}: ${messageOf(error)}`;
+      const failure: GrpcFailure = { codeName: "INTERNAL", details };
+      grpc.fail(failure);
+      this.refused(name, failure);
       return undefined;
     }
   }

@@ -3,6 +3,8 @@ import { statSync } from "node:fs";
 import { describe, it } from "node:test";
 import { DomainError } from "#errors/domain-error.ts";
 import { ImageService, RuntimeService } from "./gen/runtime/v1/api_pb.ts";
+import { GrpcChannel } from "./grpc/grpc-channel.ts";
+import { methodPath } from "./method-path.ts";
 import { serve } from "./server-for-tests.ts";
 
 const { method: runtimeRpc } = RuntimeService;
@@ -80,6 +82,29 @@ describe("a call", () => {
     await assert.rejects(cri.client.call(runtimeRpc.runPodSandbox, { config: { ...podConfig, hostname } }), {
       codeName: "RESOURCE_EXHAUSTED",
     });
+  });
+
+  it("that is refused before the domain sees it is logged and counted, by a name that no client chooses", async () => {
+    await using cri = await serve({});
+    const channel = new GrpcChannel(cri.socketPath, 1000);
+    const ask = (path: string, request: Uint8Array) =>
+      assert.rejects(Array.fromAsync(channel.call({ path, request, timeoutMs: undefined, signal: undefined })));
+    const truncated = Uint8Array.of(10, 100);
+    await ask(methodPath(runtimeRpc.runPodSandbox), truncated);
+    await ask(methodPath(runtimeRpc.getContainerEvents), truncated);
+    await ask(methodPath(runtimeRpc.stopContainer), new Uint8Array(200_000));
+    await ask("/runtime.v1.RuntimeService/Surprise", truncated);
+    channel.close();
+    assert.deepEqual(cri.operations, [
+      ["RunPodSandbox", "INTERNAL"],
+      ["GetContainerEvents", "INTERNAL"],
+      ["StopContainer", "RESOURCE_EXHAUSTED"],
+      ["unknown", "UNIMPLEMENTED"],
+    ]);
+    const log = cri.logLines.join("");
+    assert.match(log, /level=warn msg="CRI request refused" rpc=RunPodSandbox code=INTERNAL error="the request is no /);
+    assert.match(log, /level=warn msg="CRI request refused" rpc=StopContainer code=RESOURCE_EXHAUSTED/);
+    assert.match(log, /level=debug msg="CRI request refused" rpc=unknown .*RuntimeService\/Surprise/);
   });
 
   it("tells the domain when the client will give up", async () => {

@@ -51,7 +51,16 @@ export interface CriServer {
 export function createCriServer(options: CriServerOptions): CriServer {
   const { runtime, streaming, logger, metrics, plainHttp, maxReceiveBytes, maxSendBytes } = options;
   const edge = new Edge({ runtime, streaming, logger, metrics, maxSendBytes });
-  const grpc = new GrpcServer({ methods: methodsOf(edge), maxReceiveBytes, maxSendBytes, failureOf: statusOf });
+  const methods = methodsOf(edge);
+  const grpc = new GrpcServer({
+    methods,
+    maxReceiveBytes,
+    maxSendBytes,
+    failureOf: statusOf,
+    // A path that a client has made up must not make a metric.
+    onRefused: (path, failure) =>
+      edge.refused(methods.has(path) ? path.slice(path.lastIndexOf("/") + 1) : "unknown", failure),
+  });
   const sockets = new Set<Socket>();
   // Half-open as the HTTP/2 server's own sockets are.
   const listener = createServer({ allowHalfOpen: true }, (socket) => {

@@ -24,6 +24,8 @@ export interface GrpcServerOptions {
   maxSendBytes: number;
   /** The status of a request that cannot be read. */
   readonly failureOf: (error: unknown) => GrpcFailure;
+  /** Told of each call that ends before its method is asked. */
+  readonly onRefused?: (path: string, failure: GrpcFailure) => void;
 }
 
 /** Room for a large request without waiting for the window to open again; it is the client's to fill, and bounded per connection. */
@@ -89,28 +91,29 @@ export class GrpcServer {
       refuse(stream, refusal);
       return;
     }
+    const path = headers[":path"] ?? "";
     try {
-      this.#serve(stream, headers);
+      this.#serve(stream, path, headers);
     } catch (error) {
-      new ServerCall(stream, undefined).fail(this.#options.failureOf(error));
+      this.#refuse(new ServerCall(stream, undefined), path, this.#options.failureOf(error));
     }
   }
 
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #serve(stream: ServerHttp2Stream, path: string, headers: IncomingHttpHeaders): void {
     const { methods, maxReceiveBytes, failureOf } = this.#options;
     const timeout = headers["grpc-timeout"];
     const call = new ServerCall(stream, typeof timeout === "string" ? parseTimeoutMs(timeout) : undefined);
     // V8 forgets what it has compiled for objects of a shape that none has any more, and a collection at a quiet moment finds no call.
     this.#lastCall.splice(0, 2, call, headers);
-    const path = headers[":path"] ?? "";
     const serve = methods.get(path);
     if (serve === undefined) {
-      call.fail({ codeName: "UNIMPLEMENTED", details: `unknown method ${path}` });
+      this.#refuse(call, path, { codeName: "UNIMPLEMENTED", details: `unknown method ${path}` });
       return;
     }
     const encoding = String(headers["grpc-encoding"] ?? "identity");
     if (!isAcceptedEncoding(encoding)) {
-      call.fail({ codeName: "UNIMPLEMENTED", details: `requests compressed with ${encoding} are not served` });
+      const details = `requests compressed with ${encoding} are not served`;
+      this.#refuse(call, path, { codeName: "UNIMPLEMENTED", details });
       return;
     }
     receiveRequest(stream, encoding, maxReceiveBytes, {
@@ -118,8 +121,13 @@ export class GrpcServer {
         // Decompressing takes a while.
         if (!call.clientHasGone) serve(request, call);
       },
-      refused: (error) => call.fail(failureOf(error)),
+      refused: (error) => this.#refuse(call, path, failureOf(error)),
     });
+  }
+
+  #refuse(call: ServerCall, path: string, failure: GrpcFailure): void {
+    call.fail(failure);
+    this.#options.onRefused?.(path, failure);
   }
 }
 
