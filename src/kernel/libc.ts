@@ -1,5 +1,6 @@
 import os from "node:os";
 import koffi from "koffi";
+import { Semaphore } from "#lib/semaphore.ts";
 
 /** The C library, loaded once a thread. Only files in this folder declare functions of it. */
 export const libc = koffi.load("libc.so.6");
@@ -49,21 +50,34 @@ export function check(result: number, syscall: string, path?: string): number {
 /** How koffi reports the end of a call that it ran on a thread of its own. */
 export type CallDone = (error: Error | null, result: number) => void;
 
+// koffi refuses a call when 256 of a thread run or wait, and the end of a pod of many containers asks for more. Few run at the same
+// time, as koffi has few threads: nobody waits longer for this.
+const offThreadCalls = new Semaphore(128);
+
 /**
- * Runs a system call off the calling thread: `start` hands the function it is given to the `async` form of a koffi function. For
- * calls that can take milliseconds.
+ * Calls a C function off the calling thread: `start` hands what it is given to the `async` form of a koffi function. `finish` gets the
+ * function's result, in the moment in which errno is that of the call.
+ */
+export function offThread<T>(start: (done: CallDone) => void, finish: (result: number) => T): Promise<T> {
+  return offThreadCalls.run(
+    () =>
+      new Promise((resolve, reject) => {
+        start((error, result) => {
+          try {
+            if (error !== null) throw error;
+            resolve(finish(result));
+          } catch (failure) {
+            reject(failure);
+          }
+        });
+      }),
+  );
+}
+
+/**
+ * `check` of a system call that can take milliseconds, off the calling thread.
  * @throws SystemError
  */
 export function checkOffThread(start: (done: CallDone) => void, syscall: string, path?: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    start((error, result) => {
-      try {
-        if (error !== null) throw error;
-        // koffi hands the errno of its thread over for the time of this callback.
-        resolve(check(result, syscall, path));
-      } catch (failure) {
-        reject(failure);
-      }
-    });
-  });
+  return offThread(start, (result) => check(result, syscall, path));
 }

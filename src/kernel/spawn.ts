@@ -1,6 +1,6 @@
 import { type ExitStatus, expectChild, isAwaited } from "#kernel/child-exits.ts";
 import { memoryStdio, pipedStdio } from "#kernel/command-stdio.ts";
-import { type CallDone, check, libc, SystemError } from "#kernel/libc.ts";
+import { type CallDone, check, libc, offThread, SystemError } from "#kernel/libc.ts";
 
 type SpawnArguments = [
   pid: [number],
@@ -73,10 +73,10 @@ export async function spawn(argv: readonly string[], options: SpawnOptions = {})
   using attributes = spawnAttributes(options);
   using expected = expectChild();
   const pid: [number] = [0];
-  const errno = await new Promise<number>((resolve, reject) => {
-    const done: CallDone = (error, result) => (error === null ? resolve(result) : reject(error));
-    posixSpawn.async(pid, program, actions.buffer, attributes.buffer, [...argv, null], [...env, null], done);
-  });
+  const errno = await offThread(
+    (done) => posixSpawn.async(pid, program, actions.buffer, attributes.buffer, [...argv, null], [...env, null], done),
+    (result) => result,
+  );
   if (errno !== 0) throw new SystemError("posix_spawn", errno, program);
   const [child] = pid;
   const exited = expected.exit(child);
