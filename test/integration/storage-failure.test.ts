@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import type { Digest } from "#spec/oci-image.ts";
 import { mount, unmount } from "#kernel/mount.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, putImage, StorageFixture } from "../support/storage.ts";
+import { imageOf, layerOf, putImage, removeImage, StorageFixture, type TestLayer } from "../support/storage.ts";
 
 interface Told {
   image: string;
@@ -100,5 +100,90 @@ describe("attributes that a file system does not take", () => {
       unmount(directory);
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe("a layer whose record cannot be used", () => {
+  async function layersOnDisk(fixture: StorageFixture): Promise<string[]> {
+    return (await readdir(path.join(fixture.roots.imageRoot, "layers"))).toSorted();
+  }
+
+  /** A layer, in a mounted container root, after a restart at which its record was `record`. */
+  async function damaged(fixture: StorageFixture, record: string): Promise<{ layer: TestLayer; file: string }> {
+    const layer = layerOf([{ path: "dir/file", content: "still here" }]);
+    await fixture.add(layer);
+    await putImage(fixture.storage, imageOf([layer]));
+    const { mountPath } = await fixture.storage.createRootfs("c1", [layer.chainId]);
+    await fixture.reopen(() => writeFile(fixture.diff(layer.chainId, "../layer.json"), record));
+    assert.equal(fixture.storage.hasLayer(layer.chainId), false);
+    return { layer, file: path.join(mountPath, "dir/file") };
+  }
+
+  it("stays while a container uses it, also when it is pulled again, and goes with the container", async () => {
+    await using fixture = await StorageFixture.open();
+    const { layer, file } = await damaged(fixture, '{"chainId":');
+    const [name] = await layersOnDisk(fixture);
+    assert.equal(await readFile(file, "utf8"), "still here");
+    await fixture.add(layer);
+    await putImage(fixture.storage, imageOf([layer]));
+    await fixture.reopen();
+    const staging = path.join(fixture.roots.imageRoot, "staging");
+    await eventually("staging is swept", async () => ((await readdir(staging)).length === 0 ? true : undefined));
+    assert.equal(await readFile(file, "utf8"), "still here");
+    assert.equal(fixture.storage.hasLayer(layer.chainId), true);
+    assert.equal((await layersOnDisk(fixture)).length, 2);
+    await fixture.storage.removeRootfs("c1");
+    assert.deepEqual(await layersOnDisk(fixture), [name]);
+    assert.deepEqual(await readdir(fixture.diff(layer.chainId, "dir")), ["file"]);
+  });
+
+  it("goes with the last container that uses it when nobody pulls it again", async () => {
+    await using fixture = await StorageFixture.open();
+    await damaged(fixture, "");
+    await fixture.storage.removeRootfs("c1");
+    assert.deepEqual(await layersOnDisk(fixture), []);
+  });
+
+  it("goes at once when no container uses it", async () => {
+    await using fixture = await StorageFixture.open();
+    const layer = layerOf([{ path: "file" }]);
+    await fixture.add(layer);
+    await fixture.reopen(() => writeFile(fixture.diff(layer.chainId, "../layer.json"), "{}"));
+    assert.deepEqual(await layersOnDisk(fixture), []);
+  });
+
+  it("is left alone when a newer berth has written it, and used again by that", async () => {
+    await using fixture = await StorageFixture.open();
+    const layer = layerOf([{ path: "file" }]);
+    await fixture.add(layer);
+    await putImage(fixture.storage, imageOf([layer]));
+    const record = fixture.diff(layer.chainId, "../layer.json");
+    const written = await readFile(record, "utf8");
+    await fixture.reopen(() => writeFile(record, written.replace('"version":1', '"version":2')));
+    assert.equal(fixture.storage.hasLayer(layer.chainId), false);
+    assert.match(
+      fixture.logged.map(({ message }) => message).join("\n"),
+      /layer \S+ cannot be read and is left alone: .*version/,
+    );
+    assert.equal((await layersOnDisk(fixture)).length, 1);
+    await fixture.add(layer);
+    assert.equal((await layersOnDisk(fixture)).length, 1);
+  });
+});
+
+describe("a container root whose record cannot be used", () => {
+  it("keeps all layers, since it may have been made of any of them, until it is removed", async () => {
+    await using fixture = await StorageFixture.open();
+    const layer = layerOf([{ path: "file", content: "still here" }]);
+    await fixture.add(layer);
+    const image = imageOf([layer]);
+    await putImage(fixture.storage, image);
+    const { mountPath } = await fixture.storage.createRootfs("c1", [layer.chainId]);
+    await fixture.reopen(() => writeFile(path.join(fixture.roots.containerRoot, "containers/c1/rootfs.json"), ""));
+    await removeImage(fixture.storage, image.id);
+    await fixture.reopen();
+    assert.equal(await readFile(path.join(mountPath, "file"), "utf8"), "still here");
+    await fixture.storage.removeRootfs("c1");
+    assert.equal(fixture.storage.hasLayer(layer.chainId), false);
   });
 });

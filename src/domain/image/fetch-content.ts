@@ -133,9 +133,14 @@ async function fetchArtifact(context: FetchContext, resolved: ResolvedImage): Pr
   const { storage, progress, observer } = context;
   const { layers } = resolved.manifest;
   await inParallel(context, resolved, layers, async (layer, _index, abort) => {
-    progress.set({ digest: layer.digest, doneBytes: 0, totalBytes: layer.size, state: "fetching" });
-    await storage.addBlob(sourceOf(resolved, layer), { signal: abort });
-    progress.set({ digest: layer.digest, doneBytes: layer.size, totalBytes: layer.size, state: "done" });
+    const report = (state: "fetching" | "done", doneBytes: number): void =>
+      progress.set({ digest: layer.digest, doneBytes, totalBytes: layer.size, state });
+    report("fetching", 0);
+    await storage.addBlob(sourceOf(resolved, layer), {
+      signal: abort,
+      onProgress: ({ compressedBytes }) => report("fetching", compressedBytes),
+    });
+    report("done", layer.size);
     observer.layerFetched(layer);
   });
   return {

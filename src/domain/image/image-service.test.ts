@@ -57,6 +57,13 @@ const payload = {
   annotations: { "dev.cosignproject.cosign/signature": "c2ln" },
 };
 
+/** The first seven bytes, then, when told to go on, the rest. */
+async function* inPieces(bytes: Buffer, goOn: Promise<void>): AsyncGenerator<Uint8Array> {
+  yield bytes.subarray(0, 7);
+  await goOn;
+  yield bytes.subarray(7);
+}
+
 describe("a pull", () => {
   it("leaves an image that is found by its name, id and digest", async () => {
     const { images, registry } = exampleImages();
@@ -112,17 +119,52 @@ describe("a pull", () => {
 
   it("without progress for the time that is allowed is given up", async () => {
     const settings = { maxParallelLayerDownloads: 1, platform: undefined, progressTimeoutMs: 20 };
-    const { images, registry } = exampleImages({ settings });
+    const { images, registry, heard } = exampleImages({ settings });
     const image = registry.addImage(busybox, [layer]);
-    const stalled = Promise.withResolvers<ReadableStream<Uint8Array>>();
-    image.source.open = async (_blob, _offset, signal) => {
-      signal.addEventListener("abort", () => stalled.reject(signal.reason));
-      return stalled.promise;
-    };
+    image.source.open = async () => new ReadableStream();
     await assert.rejects(images.pull(pullRequest(busybox)), {
       kind: "registry-unavailable",
       message: /made no progress for 0.02 s/,
     });
+    assert.deepEqual(heard, [`failed ${busybox}: CONNECTION_TIMEOUT`]);
+  });
+
+  it("is told that the daemon stops when that ends it", async () => {
+    const { images, registry } = exampleImages();
+    const opened = Promise.withResolvers<void>();
+    registry.addImage(busybox, [layer]).source.open = async () => {
+      opened.resolve();
+      return new ReadableStream();
+    };
+    const pull = assert.rejects(images.pull(pullRequest(busybox)), { kind: "unavailable", message: /is stopping/ });
+    await opened.promise;
+    images.close();
+    await pull;
+  });
+
+  it("reports the bytes of an artifact's files as they come, which are progress", async () => {
+    const { images, registry, heard } = exampleImages();
+    const content = Buffer.from("weights of a model");
+    const blob = { mediaType: "application/octet-stream", bytes: content };
+    const { source, manifest } = registry.addArtifact(busybox, [blob]);
+    const open = source.open.bind(source);
+    const middle = Promise.withResolvers<void>();
+    source.open = async (...asked) => {
+      await open(...asked);
+      return ReadableStream.from(inPieces(content, middle.promise));
+    };
+    const [file] = manifest.layers;
+    const seen: number[] = [];
+    const watching = (async () => {
+      for await (const [progress] of images.watchPull(busybox, new AbortController().signal)) {
+        seen.push(progress?.doneBytes ?? 0);
+        if (progress?.doneBytes === 7) middle.resolve();
+      }
+    })();
+    await images.pull(pullRequest(busybox));
+    await watching;
+    assert.deepEqual([seen.includes(7), seen.at(-1)], [true, file?.size]);
+    assert.ok(heard.includes(`fetched ${content.length}`));
   });
 });
 

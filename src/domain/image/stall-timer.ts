@@ -9,7 +9,7 @@ export class StallTimer implements Disposable {
   constructor(timeoutMs: number, what: string) {
     if (timeoutMs <= 0) return;
     this.#timer = setTimeout(() => {
-      const message = `RegistryUnavailable: ${what} for ${timeoutMs / 1000} s (pull_progress_timeout)`;
+      const message = `${what} for ${timeoutMs / 1000} s (pull_progress_timeout)`;
       this.#stalled.abort(
         new DomainError("registry-unavailable", message, { facts: { reason: "CONNECTION_TIMEOUT" } }),
       );

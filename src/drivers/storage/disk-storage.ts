@@ -9,6 +9,7 @@ import { ImageStore } from "./image-store.ts";
 import { mountImageView } from "./image-view.ts";
 import type {
   ChainId,
+  FetchOptions,
   ImageChange,
   ImageRecord,
   LayerInfo,
@@ -17,7 +18,6 @@ import type {
   RootfsChanges,
   RootView,
   Storage,
-  UnpackProgress,
   Usage,
 } from "./index.ts";
 import { LayerStore } from "./layer-store.ts";
@@ -151,7 +151,7 @@ class DiskStorage implements Storage {
 
   addLayer(
     layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
-    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
+    options: FetchOptions,
   ): Promise<LayerInfo> {
     return this.#layers.add(layer, options);
   }
@@ -160,7 +160,7 @@ class DiskStorage implements Storage {
     return this.#blobs.put(digest, bytes);
   }
 
-  addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+  addBlob(source: LayerSource, options: FetchOptions): Promise<void> {
     return this.#blobs.add(source, options);
   }
 

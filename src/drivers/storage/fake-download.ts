@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { leftEarly } from "./left-early.ts";
 import type { LayerSource, UnpackProgress } from "./index.ts";
 
 /** Reads all of a source into memory, verified by digest and size. @throws DomainError */
@@ -9,12 +10,13 @@ export async function readSource(
   signal: AbortSignal,
   onProgress?: (progress: UnpackProgress) => void,
 ): Promise<Uint8Array> {
-  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  if (signal.aborted) throw leftEarly(signal);
   const pieces: Uint8Array[] = [];
   let compressedBytes = 0;
   const reader = (await source.open(0, signal)).getReader();
   const cancel = (): void => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
@@ -23,7 +25,7 @@ export async function readSource(
     onProgress?.({ compressedBytes });
   }
   signal.removeEventListener("abort", cancel);
-  if (signal.aborted) throw new DomainError("cancelled", "the download was cancelled");
+  if (signal.aborted) throw leftEarly(signal);
   const bytes = Buffer.concat(pieces);
   if (bytes.length !== source.sizeBytes) {
     throw new DomainError(

@@ -7,6 +7,7 @@ import { checkDigest, readSource } from "./fake-download.ts";
 import { blobsOf } from "./image-blobs.ts";
 import type {
   ChainId,
+  FetchOptions,
   ImageChange,
   ImageRecord,
   LayerInfo,
@@ -15,7 +16,6 @@ import type {
   RootfsChanges,
   RootView,
   Storage,
-  UnpackProgress,
   Usage,
 } from "./index.ts";
 
@@ -66,7 +66,7 @@ export class FakeStorage implements Storage {
 
   async addLayer(
     layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
-    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
+    options: FetchOptions,
   ): Promise<LayerInfo> {
     this.#mayFail("addLayer");
     this.#claims.add(layer.chainId);
@@ -85,10 +85,10 @@ export class FakeStorage implements Storage {
     this.blobs.set(digest, Uint8Array.from(bytes));
   }
 
-  async addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+  async addBlob(source: LayerSource, options: FetchOptions): Promise<void> {
     this.#mayFail("addBlob");
     this.#claims.add(source.digest);
-    this.blobs.set(source.digest, await readSource(source, options.signal));
+    this.blobs.set(source.digest, await readSource(source, options.signal, options.onProgress));
   }
 
   async readBlob(digest: Digest): Promise<Uint8Array> {

@@ -46,6 +46,12 @@ export interface UnpackProgress {
   readonly compressedBytes: number;
 }
 
+export interface FetchOptions {
+  /** Makes the caller leave; where its reason is a DomainError, that is what the call throws, else cancelled. */
+  signal: AbortSignal;
+  onProgress?: (progress: UnpackProgress) => void;
+}
+
 /**
  * A stream of a layer's compressed bytes that the store may reopen from an offset when it breaks. What the stream gives is the store's:
  * it frees the memory of a piece that is all of its buffer.
@@ -101,15 +107,12 @@ export interface Storage {
    * @throws DomainError data-loss (digest, size or diff id mismatch, garbage), resource-exhausted (ENOSPC, bomb limits),
    *   invalid-argument (an entry that the layer format forbids), or what `source.open` threw
    */
-  addLayer(
-    layer: { chainId: ChainId; diffId: Digest; source: LayerSource },
-    options: { signal: AbortSignal; onProgress?: (progress: UnpackProgress) => void },
-  ): Promise<LayerInfo>;
+  addLayer(layer: { chainId: ChainId; diffId: Digest; source: LayerSource }, options: FetchOptions): Promise<LayerInfo>;
 
   // Blobs of artifacts, and manifests/configs by digest
   putBlob(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** Streams a large blob (artifact layer) in, verified. */
-  addBlob(source: LayerSource, options: { signal: AbortSignal }): Promise<void>;
+  /** Streams a large blob (artifact layer) in, verified. Joined, resumed and failing as `addLayer`. */
+  addBlob(source: LayerSource, options: FetchOptions): Promise<void>;
   readBlob(digest: Digest): Promise<Uint8Array>;
   blobPath(digest: Digest): string;
 

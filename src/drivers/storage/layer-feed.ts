@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
 import { freeBytes } from "#lib/free-bytes.ts";
 import type { LayerSource, UnpackProgress } from "./index.ts";
+import { leftEarly } from "./left-early.ts";
 import type { FedRequest } from "./worker/protocol.ts";
 import type { Task } from "./worker/worker-pool.ts";
 
@@ -88,7 +89,7 @@ export class LayerFeed {
     try {
       return await worked;
     } catch (error) {
-      throw this.#options.signal.aborted ? cancelled() : error;
+      throw this.#options.signal.aborted ? leftEarly(this.#options.signal) : error;
     } finally {
       this.#options.signal.removeEventListener("abort", abort);
     }
@@ -98,13 +99,13 @@ export class LayerFeed {
     for (let attempt = 0; ; attempt += 1) {
       const before = this.#receivedBytes;
       const failure = await this.#receive(task, signal);
-      if (signal.aborted) throw cancelled();
+      if (signal.aborted) throw leftEarly(signal);
       if (this.#receivedBytes === this.#source.sizeBytes && failure === undefined) return;
       const endedAgain = failure === undefined && attempt > 0 && this.#receivedBytes === before;
       if (endedAgain || attempt === this.#options.retries || !isTransient(failure))
         throw this.#broken(failure, attempt);
       await delay(this.#options.retryDelayMs * 2 ** attempt, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) throw cancelled();
+      if (signal.aborted) throw leftEarly(signal);
     }
   }
 
@@ -189,8 +190,4 @@ export class LayerFeed {
 function isTransient(failure: unknown): boolean {
   if (!(failure instanceof DomainError)) return true;
   return ["unavailable", "registry-unavailable", "deadline-exceeded", "aborted"].includes(failure.kind);
-}
-
-function cancelled(): DomainError {
-  return new DomainError("cancelled", "the download was cancelled");
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { DomainError } from "#errors/domain-error.ts";
 import { SharedFlight } from "./shared-flight.ts";
 
 const never = new AbortController().signal;
@@ -60,6 +61,19 @@ describe("SharedFlight", () => {
     await assert.rejects(second, { kind: "cancelled" });
     assert.deepEqual(stops, [true]);
     assert.equal(await flights.join("k", { signal: never }, async () => "afresh"), "afresh");
+  });
+
+  it("tells a caller that leaves for a reason of ours that reason", async () => {
+    const flights = new SharedFlight<string, string, never>();
+    const reason = new DomainError("unavailable", "the daemon is stopping");
+    const leaving = new AbortController();
+    const joined = flights.join("k", { signal: leaving.signal }, () => new Promise(() => undefined));
+    leaving.abort(reason);
+    await assert.rejects(joined, reason);
+    await assert.rejects(
+      flights.join("k", { signal: leaving.signal }, async () => "never"),
+      reason,
+    );
   });
 
   it("gives a failure to all callers and forgets it", async () => {

@@ -1,4 +1,4 @@
-import { DomainError } from "#errors/domain-error.ts";
+import { leftEarly } from "./left-early.ts";
 
 interface Flight<T, P> {
   readonly stop: AbortController;
@@ -14,13 +14,13 @@ interface Flight<T, P> {
 export class SharedFlight<K, T, P> {
   readonly #flights = new Map<K, Flight<T, P>>();
 
-  /** @throws DomainError cancelled when `signal` aborts, or what `start` threw */
+  /** @throws DomainError when `signal` aborts: its reason, or cancelled; or what `start` threw */
   async join(
     key: K,
     options: { signal: AbortSignal; onProgress?: ((progress: P) => void) | undefined },
     start: (signal: AbortSignal, report: (progress: P) => void) => Promise<T>,
   ): Promise<T> {
-    if (options.signal.aborted) throw cancelled();
+    if (options.signal.aborted) throw leftEarly(options.signal);
     const flight = this.#flights.get(key) ?? this.#begin(key, start);
     const waiter = options.onProgress ?? (() => undefined);
     // Wrapped, so that one function given twice counts twice.
@@ -28,7 +28,7 @@ export class SharedFlight<K, T, P> {
     flight.waiters.add(report);
     if (flight.lastProgress !== undefined) report(flight.lastProgress);
     const left = Promise.withResolvers<never>();
-    const leave = (): void => left.reject(cancelled());
+    const leave = (): void => left.reject(leftEarly(options.signal));
     options.signal.addEventListener("abort", leave, { once: true });
     try {
       return await Promise.race([flight.result, left.promise]);
@@ -65,8 +65,4 @@ export class SharedFlight<K, T, P> {
     this.#flights.set(key, flight);
     return flight;
   }
-}
-
-function cancelled(): DomainError {
-  return new DomainError("cancelled", "the download was cancelled");
 }

@@ -79,6 +79,27 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       await assert.rejects(storage.addLayer(layer(), { signal: AbortSignal.abort() }), { kind: "cancelled" });
     });
 
+    it("tells a caller that is made to leave why, when the reason says it", async () => {
+      const reason = new DomainError("registry-unavailable", "no progress");
+      for (const early of [true, false]) {
+        const opened = Promise.withResolvers<void>();
+        const leaving = new AbortController();
+        const open = async (): Promise<ReadableStream<Uint8Array>> => {
+          opened.resolve();
+          return new ReadableStream();
+        };
+        if (early) leaving.abort(reason);
+        const [one, other] = [layer({ open }), layer({ open })];
+        const refusals = [
+          assert.rejects(storage.addLayer(one, { signal: leaving.signal }), reason),
+          assert.rejects(storage.addBlob(other.source, { signal: leaving.signal }), reason),
+        ];
+        if (!early) await opened.promise;
+        leaving.abort(reason);
+        await Promise.all(refusals);
+      }
+    });
+
     it("keeps blobs under their digest and refuses others", async () => {
       const [put, added] = [randomBytes(50), randomBytes(60)];
       await storage.putBlob(sha256(put), put);
