@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
+import { mount, unmount } from "#kernel/mount.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { eventually } from "../support/eventually.ts";
@@ -94,6 +96,26 @@ describe("image records", () => {
 
   it("are refused when their id could be a path", async () => {
     await assert.rejects(putImage(fixture.storage, imageOf([], { id: "../../evil" })), { kind: "invalid-argument" });
+  });
+
+  it("that find no room on the disk say so, and stay as they were", async () => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "berth-storage-"));
+    mount("tmpfs", directory, "tmpfs", 0, "size=4m,nr_inodes=100");
+    try {
+      await using full = await StorageFixture.open({}, path.join(directory, "own"));
+      const image = imageOf([], { repoTags: ["r/a:1"] });
+      await putImage(full.storage, image);
+      const fillers = Array.from({ length: 100 }, (_, i) => writeFile(path.join(directory, `f${i}`), ""));
+      await Promise.allSettled(fillers);
+      await assert.rejects(putImage(full.storage, { ...image, repoTags: ["r/a:2"] }), {
+        kind: "resource-exhausted",
+        message: new RegExp(`^image ${image.id}: .*no space left.*bytes and 0 inodes are free`, "i"),
+      });
+      assert.deepEqual(full.storage.images(), [image]);
+    } finally {
+      unmount(directory);
+      await rm(directory, { recursive: true });
+    }
   });
 
   it("are set aside when they are damaged or their layer is missing; the others work", async () => {

@@ -5,6 +5,7 @@ import { tryLockFile } from "#kernel/file-metadata.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { BlobStore } from "./blob-store.ts";
+import { onDisk } from "./disk-failure.ts";
 import { ImageStore } from "./image-store.ts";
 import { mountImageView } from "./image-view.ts";
 import type {
@@ -181,9 +182,11 @@ class DiskStorage implements Storage {
   }
 
   async updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined> {
-    const { before, after } = await this.#images.update(id, change);
-    if (before !== undefined && after === undefined) await this.#collect();
-    return after;
+    return await onDisk(`image ${id}`, this.imageRoot, async () => {
+      const { before, after } = await this.#images.update(id, change);
+      if (before !== undefined && after === undefined) await this.#collect();
+      return after;
+    });
   }
 
   createRootfs(
