@@ -27,6 +27,7 @@ function attaching(containerEnded: Promise<undefined>): Promise<void> {
   const carriers: Carriers = {
     pipeSource: unreachable,
     pipeSink: unreachable,
+    close: unreachable,
     terminal: unreachable,
     attach: () => Promise.reject(new DomainError("unavailable", "connect ECONNREFUSED /attach")),
     connect: unreachable,

@@ -19,9 +19,18 @@ export async function exec(
   signal: AbortSignal,
 ): Promise<{ exitCode: number }> {
   const { session, stdio } = await ask("startExec", request);
-  const { input, outputs, terminal } = carry(carriers, stdio, streams);
+  // Also says that the descriptors are ours, whatever becomes of them: hence before anything that may fail.
   const ended = ask("execEnded", { session });
   const kill = (): void => void ask("killExec", { session }).catch(() => {});
+  let carried: Carried;
+  try {
+    carried = carry(carriers, stdio, streams);
+  } catch (error) {
+    kill();
+    await ended.catch(() => {});
+    throw error;
+  }
+  const { input, outputs, terminal } = carried;
   signal.addEventListener("abort", kill);
   if (signal.aborted) kill();
   try {
@@ -37,22 +46,29 @@ export async function exec(
 }
 
 interface Carried {
-  readonly input?: Writable;
+  readonly input: Writable | undefined;
   readonly outputs: readonly { from: Readable; to: Writable }[];
-  readonly terminal?: Terminal;
+  readonly terminal: Terminal | undefined;
 }
 
-/** Takes over the descriptors. */
+/** Takes over the descriptors; closes all of them when one cannot be carried. */
 function carry(carriers: Carriers, stdio: StdioEnds, { stdout, stderr }: SessionStreams): Carried {
-  if (stdio.terminal !== undefined) {
-    const terminal = carriers.terminal(stdio.terminal);
-    return { input: terminal, outputs: [{ from: terminal, to: stdout ?? nowhere() }], terminal };
-  }
+  using undo = new DisposableStack();
+  const left = new Set([stdio.stdin, stdio.stdout, stdio.stderr, stdio.terminal].filter((fd) => fd !== undefined));
+  undo.defer(() => left.forEach((fd) => carriers.close(fd)));
+  const taken = <S extends Readable | Writable>(fd: number | undefined, by: (fd: number) => S): S | undefined => {
+    if (fd === undefined) return undefined;
+    left.delete(fd);
+    return undo.adopt(by(fd), (stream) => void stream.destroy());
+  };
+  const terminal = taken(stdio.terminal, (fd) => carriers.terminal(fd));
   const outputs = [
-    { fd: stdio.stdout, to: stdout },
-    { fd: stdio.stderr, to: stderr },
-  ].flatMap(({ fd, to }) => (fd === undefined ? [] : [{ from: carriers.pipeSource(fd), to: to ?? nowhere() }]));
-  return { outputs, ...(stdio.stdin === undefined ? {} : { input: carriers.pipeSink(stdio.stdin) }) };
+    { from: terminal ?? taken(stdio.stdout, (fd) => carriers.pipeSource(fd)), to: stdout },
+    { from: taken(stdio.stderr, (fd) => carriers.pipeSource(fd)), to: stderr },
+  ].flatMap(({ from, to }) => (from === undefined ? [] : [{ from, to: to ?? nowhere() }]));
+  const input = terminal ?? taken(stdio.stdin, (fd) => carriers.pipeSink(fd));
+  undo.move();
+  return { input, outputs, terminal };
 }
 
 function nowhere(): Writable {

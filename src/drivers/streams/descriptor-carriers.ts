@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { attachToMonitor } from "./attach-socket.ts";
 import type { Carriers } from "./index.ts";
@@ -6,9 +7,19 @@ import { TerminalStream } from "./terminal.ts";
 
 /** Carriers in the event loop of the calling thread. */
 export const descriptorCarriers: Carriers = {
-  pipeSource: (fd) => new Socket({ fd, readable: true, writable: false }),
-  pipeSink: (fd) => new Socket({ fd, readable: false, writable: true }),
+  pipeSource: (fd) => pipeEnd(fd, { readable: true, writable: false }),
+  pipeSink: (fd) => pipeEnd(fd, { readable: false, writable: true }),
+  close: closeSync,
   terminal: (fd) => new TerminalStream(fd),
   attach: attachToMonitor,
   connect: connectSocket,
 };
+
+function pipeEnd(fd: number, ways: { readable: boolean; writable: boolean }): Socket {
+  try {
+    return new Socket({ fd, ...ways });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}

@@ -78,12 +78,14 @@ export interface AttachOutput {
   readonly bytes: Buffer;
 }
 
-/** What carries bytes, in the thread that calls it. Each takes over the descriptor that it is given. */
+/** What carries bytes, in the thread that calls it. Each takes over the descriptor that it is given, and has closed it when it throws. */
 export interface Carriers {
   /** The end of a pipe that is read from. */
   pipeSource(fd: number): Readable;
   /** The end of a pipe that is written to. */
   pipeSink(fd: number): Writable;
+  /** Closes what nobody carries. */
+  close(fd: number): void;
   terminal(fd: number): Terminal;
   /** Joins the container whose monitor listens at `socketPath`. @throws DomainError unavailable when nobody does */
   attach(socketPath: string): Promise<AttachedContainer>;
