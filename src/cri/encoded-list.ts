@@ -77,5 +77,6 @@ function itemsOf(response: DescMessage): DescField {
 }
 
 function isSameList<E>(some: readonly E[], others: readonly E[]): boolean {
+  if (some === others) return true;
   return some.length === others.length && some.every((entity, index) => entity === others[index]);
 }

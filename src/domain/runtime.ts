@@ -21,7 +21,7 @@ export interface Sandboxes {
   /** @throws DomainError not-found */
   get(id: string): Sandbox;
   /** All that are not half-made, in order of creation. An unknown id gives an empty list. */
-  list(filter: EntityFilter & { state?: "ready" | "not-ready" }): Sandbox[];
+  list(filter: EntityFilter & { state?: "ready" | "not-ready" }): readonly Sandbox[];
   /** pid of the pause process, or 0. */
   verbose(sandbox: Sandbox): Record<string, string>;
   updateResources(
@@ -56,7 +56,7 @@ export interface Containers {
   get(id: string): Container;
   list(
     filter: EntityFilter & { sandboxId?: string; state?: "created" | "running" | "exited" | "unknown" },
-  ): Container[];
+  ): readonly Container[];
   /** pid, bundle's config.json and the like for `crictl inspect`. */
   verbose(container: Container): Promise<Record<string, string>>;
   updateResources(id: string, resources: LinuxResources): Promise<void>;

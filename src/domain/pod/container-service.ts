@@ -13,7 +13,8 @@ import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts"
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import { removeOne } from "./end-pod.ts";
-import { fitsFilter } from "./filter.ts";
+import { fitsAll, fitsFilter } from "./filter.ts";
+import { isMade, MadeEntities } from "./made-entities.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 
 /** CRI states by ours. */
@@ -30,9 +31,11 @@ export class ContainerService implements Containers {
   readonly #drivers: PodDrivers;
   readonly #creations = new SingleFlight<string, string>();
   readonly #locks = new KeyedMutex<string>();
+  readonly #made: MadeEntities<Container>;
 
   constructor(drivers: PodDrivers) {
     this.#drivers = drivers;
+    this.#made = new MadeEntities(this.#index);
   }
 
   create(sandboxId: string, request: ContainerRequest, _sandboxRequest: SandboxRequest | undefined): Promise<string> {
@@ -91,20 +94,20 @@ export class ContainerService implements Containers {
 
   list(
     filter: EntityFilter & { sandboxId?: string; state?: "created" | "running" | "exited" | "unknown" },
-  ): Container[] {
-    return this.#candidates(filter.sandboxId).filter((container) => {
-      if (container.state.kind === "creating") return false;
-      if (filter.state !== undefined && criState[container.state.kind] !== filter.state) return false;
-      return fitsFilter(container, filter);
-    });
+  ): readonly Container[] {
+    const { sandboxId, state } = filter;
+    const candidates = sandboxId === undefined ? this.#made.all() : this.#ofSandbox(sandboxId);
+    if (state === undefined && fitsAll(filter)) return candidates;
+    return candidates.filter(
+      (container) => (state === undefined || criState[container.state.kind] === state) && fitsFilter(container, filter),
+    );
   }
 
   /** Those of the sandbox that has the id, or of all whose id begins so. */
-  #candidates(sandboxId: string | undefined): readonly Container[] {
-    if (sandboxId === undefined) return this.#index.all();
+  #ofSandbox(sandboxId: string): readonly Container[] {
     const { store, sandboxes } = this.#drivers.container;
-    if (sandboxes.index.current(sandboxId) !== undefined) return store.ofSandbox(sandboxId);
-    return this.#index.all().filter((container) => container.sandboxId.startsWith(sandboxId));
+    if (sandboxes.index.current(sandboxId) !== undefined) return store.ofSandbox(sandboxId).filter(isMade);
+    return this.#made.all().filter((container) => container.sandboxId.startsWith(sandboxId));
   }
 
   async verbose(container: Container): Promise<Record<string, string>> {

@@ -10,3 +10,8 @@ export function fitsFilter(
   for (const key in filter.labels) if (entity.request.labels[key] !== filter.labels[key]) return false;
   return true;
 }
+
+/** True when every entity fits. */
+export function fitsAll({ id, labels }: EntityFilter): boolean {
+  return id === undefined && Object.keys(labels).length === 0;
+}

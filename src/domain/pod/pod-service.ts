@@ -7,7 +7,8 @@ import { isReady, sandboxName } from "#domain/sandbox/sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import { defaultPodGraceMs, removePod, stopPod } from "./end-pod.ts";
-import { fitsFilter } from "./filter.ts";
+import { fitsAll, fitsFilter } from "./filter.ts";
+import { MadeEntities } from "./made-entities.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 import { applyPodLimits } from "./pod-limits.ts";
@@ -22,10 +23,12 @@ export class PodService implements Sandboxes {
   readonly #runs = new SingleFlight<string, string>();
   readonly #stops = new SingleFlight<string, Sandbox>();
   readonly #removals = new SingleFlight<string, void>();
+  readonly #made: MadeEntities<Sandbox>;
 
   constructor(drivers: PodDrivers, infra: InfraWatch) {
     this.#drivers = drivers;
     this.#infra = infra;
+    this.#made = new MadeEntities(this.#index);
   }
 
   run(request: SandboxRequest, runtimeHandler: string): Promise<string> {
@@ -83,12 +86,14 @@ export class PodService implements Sandboxes {
     return sandbox;
   }
 
-  list(filter: EntityFilter & { state?: "ready" | "not-ready" }): Sandbox[] {
-    return this.#index.all().filter((sandbox) => {
-      if (sandbox.state.kind === "creating") return false;
-      if (filter.state !== undefined && isReady(sandbox) !== (filter.state === "ready")) return false;
-      return fitsFilter(sandbox, filter);
-    });
+  list(filter: EntityFilter & { state?: "ready" | "not-ready" }): readonly Sandbox[] {
+    const { state } = filter;
+    if (state === undefined && fitsAll(filter)) return this.#made.all();
+    return this.#made
+      .all()
+      .filter(
+        (sandbox) => (state === undefined || isReady(sandbox) === (state === "ready")) && fitsFilter(sandbox, filter),
+      );
   }
 
   verbose(sandbox: Sandbox): Record<string, string> {
