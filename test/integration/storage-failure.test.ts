@@ -137,6 +137,18 @@ describe("a layer whose record cannot be used", () => {
     assert.deepEqual(await readdir(fixture.diff(layer.chainId, "dir")), ["file"]);
   });
 
+  it("goes with the container although a newer berth has written it, once another has taken its place", async () => {
+    await using fixture = await StorageFixture.open();
+    const { layer } = await damaged(fixture, '{"version":2}');
+    await fixture.add(layer);
+    await putImage(fixture.storage, imageOf([layer]));
+    assert.equal((await layersOnDisk(fixture)).length, 2);
+    await fixture.reopen();
+    assert.equal((await layersOnDisk(fixture)).length, 2);
+    await fixture.storage.removeRootfs("c1");
+    assert.equal((await layersOnDisk(fixture)).length, 1);
+  });
+
   it("goes with the last container that uses it when nobody pulls it again", async () => {
     await using fixture = await StorageFixture.open();
     await damaged(fixture, "");
@@ -182,6 +194,7 @@ describe("a container root whose record cannot be used", () => {
     await fixture.reopen(() => writeFile(path.join(fixture.roots.containerRoot, "containers/c1/rootfs.json"), ""));
     await removeImage(fixture.storage, image.id);
     await fixture.reopen();
+    assert.equal(fixture.storage.hasLayer(layer.chainId), true);
     assert.equal(await readFile(path.join(mountPath, "file"), "utf8"), "still here");
     await fixture.storage.removeRootfs("c1");
     assert.equal(fixture.storage.hasLayer(layer.chainId), false);

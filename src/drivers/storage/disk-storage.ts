@@ -112,6 +112,7 @@ class DiskStorage implements Storage {
       trees,
       disk,
       references: this.#layerReferences,
+      inContainers: (chainId) => this.#roots.mayUse(chainId),
     });
     this.#blobs = new BlobStore({
       layout,
@@ -136,9 +137,10 @@ class DiskStorage implements Storage {
   /** Called once, before anything else. */
   async load(): Promise<void> {
     await Promise.all([this.#trees.sweep(this.#layout.staging), this.#trees.sweep(this.#layout.trash)]);
+    // Which layers containers use decides what becomes of a damaged one.
+    await this.#roots.load();
     await Promise.all([this.#layers.load(), this.#blobs.load()]);
     await this.#images.load();
-    await this.#roots.load();
     await this.#collect();
   }
 
@@ -206,9 +208,9 @@ class DiskStorage implements Storage {
   }
 
   async removeRootfs(containerId: string): Promise<void> {
-    const chainIds = await this.#roots.remove(containerId);
+    await this.#roots.remove(containerId);
     // The image may have gone before the container.
-    if (chainIds.some((chainId) => this.#layerReferences.isGarbage(chainId))) await this.#collect();
+    if (this.#layers.hasGarbage()) await this.#collect();
   }
 
   rootfsLink(containerId: string): string {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, rename, stat } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -30,11 +30,15 @@ export class LayerStore {
   readonly #unpacking: Unpacking;
   readonly #trees: TreeJobs;
   readonly #references: ReferenceCounts<ChainId>;
+  readonly #inContainers: (chainId: ChainId) => boolean;
+  /** Directories that are no layer that could be given to anyone, and that containers may still use. */
+  readonly #leftOver = new Map<string, ChainId>();
   readonly #layers = new Map<ChainId, LayerRecord>();
   readonly #unsynced: UnsyncedWrites;
   readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
   readonly #places = new KeyedMutex<ChainId>();
 
+  /** `inContainers` tells whether a container may have the layer below its root. */
   constructor(parts: {
     layout: Layout;
     logger: Logger;
@@ -42,12 +46,14 @@ export class LayerStore {
     trees: TreeJobs;
     disk: SyncBatch;
     references: ReferenceCounts<ChainId>;
+    inContainers: (chainId: ChainId) => boolean;
   }) {
     this.#layout = parts.layout;
     this.#logger = parts.logger;
     this.#unpacking = parts.unpacking;
     this.#trees = parts.trees;
     this.#references = parts.references;
+    this.#inContainers = parts.inContainers;
     this.#unsynced = new UnsyncedWrites(parts.disk, {
       noun: "layer",
       syncsEarly: true,
@@ -89,19 +95,36 @@ export class LayerStore {
     return usage;
   }
 
-  /** Reads what is on disk; what is no whole layer is discarded. */
+  /** Reads what is on disk; what is no whole layer is discarded. `inContainers` must know all roots already. */
   async load(): Promise<void> {
     const reads = new Semaphore(readsAtOnce);
     const names = await readdir(this.#layout.layers);
-    await Promise.all(names.map((name) => reads.run(() => this.#loadOne(path.join(this.#layout.layers, name)))));
+    await Promise.all(names.map((name) => reads.run(() => this.#loadOne(name))));
   }
 
-  async #loadOne(directory: string): Promise<void> {
+  async #loadOne(name: string): Promise<void> {
+    const directory = path.join(this.#layout.layers, name);
+    const chainId = this.#layout.chainIdOf(name);
+    if (chainId !== undefined && directory !== this.#layout.layer(chainId)) {
+      await this.#notLoaded(directory, chainId, new Error("another has taken its place"));
+      return;
+    }
     try {
       const layer = await readLayerRecord(directory, this.#layout);
       await stat(path.join(directory, "diff"));
       this.#layers.set(layer.chainId, layer);
     } catch (error) {
+      await this.#notLoaded(directory, chainId, error);
+    }
+  }
+
+  async #notLoaded(directory: string, chainId: ChainId | undefined, error: unknown): Promise<void> {
+    if (isWholeMaybe(error)) {
+      this.#logger.error(`layer ${directory} cannot be read and is left alone: ${messageOf(error)}`);
+    } else if (chainId !== undefined && this.#inContainers(chainId)) {
+      this.#logger.error(`layer ${directory} is damaged and stays while containers use it: ${messageOf(error)}`);
+      this.#leftOver.set(directory, chainId);
+    } else {
       this.#logger.warn(`layer ${directory} is incomplete and is removed: ${messageOf(error)}`);
       await this.#trees.discard(directory, this.#layout.staging);
     }
@@ -128,19 +151,23 @@ export class LayerStore {
   async completeParents(chainIds: readonly ChainId[]): Promise<void> {
     using write = this.#unsynced.begin();
     for (const [index, chainId] of chainIds.entries()) {
-      const stored = this.#layers.get(chainId);
-      if (stored === undefined || stored.impliedDirectories.length === 0) continue;
       const lowers = chainIds.slice(0, index).reverse();
-      await this.#unpacking.unpackers.start("adopt-directories", {
-        directory: this.#layout.diff(chainId),
-        lowerDirectories: lowers.map((lower) => this.#layout.diff(lower)),
-        paths: stored.impliedDirectories,
-      }).done;
-      await writeLayerRecord({ ...stored, impliedDirectories: [] }, this.#layout.layer(chainId));
-      write.inPlace(chainId);
-      // Last: who finds nothing to do relies on `synced` to wait for what was done.
-      stored.impliedDirectories = [];
+      await this.#places.run(chainId, () => this.#completeParentsOf(chainId, lowers, write));
     }
+  }
+
+  async #completeParentsOf(chainId: ChainId, lowers: readonly ChainId[], write: Write): Promise<void> {
+    const stored = this.#layers.get(chainId);
+    if (stored === undefined || stored.impliedDirectories.length === 0) return;
+    await this.#unpacking.unpackers.start("adopt-directories", {
+      directory: this.#layout.diff(chainId),
+      lowerDirectories: lowers.map((lower) => this.#layout.diff(lower)),
+      paths: stored.impliedDirectories,
+    }).done;
+    await writeLayerRecord({ ...stored, impliedDirectories: [] }, this.#layout.layer(chainId));
+    write.inPlace(chainId);
+    // Last: who finds nothing to do relies on `synced` to wait for what was done.
+    stored.impliedDirectories = [];
   }
 
   /** Resolves when the layers survive power loss. @throws DomainError data-loss */
@@ -150,11 +177,34 @@ export class LayerStore {
     if (missing.length > 0) throw lostWrites("layer", missing, new Error("the disk has failed to write it"));
   }
 
+  /** Whether `collect` would remove something. */
+  hasGarbage(): boolean {
+    return this.#layers.keys().some((chainId) => this.#isGarbage(chainId)) || this.#unusedLeftOvers().length > 0;
+  }
+
   /** Removes all layers that nothing refers to. */
   async collect(): Promise<void> {
-    const garbage = [...this.#layers.keys()].filter((chainId) => this.#references.isGarbage(chainId));
+    const garbage = [...this.#layers.keys()].filter((chainId) => this.#isGarbage(chainId));
     for (const chainId of garbage) this.#layers.delete(chainId);
-    await Promise.all(garbage.map((chainId) => this.#discard(chainId)));
+    await Promise.all([
+      ...garbage.map((chainId) => this.#discard(chainId)),
+      ...this.#unusedLeftOvers().map(([directory, chainId]) => this.#discardLeftOver(directory, chainId)),
+    ]);
+  }
+
+  #isGarbage(chainId: ChainId): boolean {
+    return this.#references.isGarbage(chainId) && !this.#inContainers(chainId);
+  }
+
+  #unusedLeftOvers(): [directory: string, chainId: ChainId][] {
+    return [...this.#leftOver].filter(([, chainId]) => !this.#inContainers(chainId));
+  }
+
+  #discardLeftOver(directory: string, chainId: ChainId): Promise<void> {
+    return this.#places.run(chainId, async () => {
+      // A layer may have been put in its place meanwhile.
+      if (this.#leftOver.delete(directory)) await this.#trees.discard(directory, this.#layout.staging);
+    });
   }
 
   /** Takes a layer that is not known (any more) out of its place. */
@@ -228,7 +278,7 @@ export class LayerStore {
         await rename(staging, place);
       } catch (error) {
         if (!hasErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
-        await this.#trees.discard(place, this.#layout.staging);
+        await this.#makeRoom(chainId);
         await rename(staging, place);
       }
       try {
@@ -241,8 +291,25 @@ export class LayerStore {
     });
   }
 
+  /** Takes what is no usable layer out of a layer's place; containers that use it go on doing so. */
+  async #makeRoom(chainId: ChainId): Promise<void> {
+    const place = this.#layout.layer(chainId);
+    if (this.#inContainers(chainId)) {
+      const aside = this.#layout.replacedLayer(chainId);
+      await rename(place, aside);
+      this.#leftOver.set(aside, chainId);
+    } else await this.#trees.discard(place, this.#layout.staging);
+    this.#leftOver.delete(place);
+  }
+
   async close(): Promise<void> {
     await this.#flights.settled();
     await this.#unsynced.settled();
   }
+}
+
+/** What a later berth has written, or the disk does not give just now, may be sound. */
+function isWholeMaybe(error: unknown): boolean {
+  if (kindOf(error) === "unimplemented") return true;
+  return error instanceof Error && "code" in error && !hasErrno(error, "ENOENT", "ENOTDIR");
 }

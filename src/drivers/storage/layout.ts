@@ -64,6 +64,16 @@ export class Layout {
     const [algorithm, hex] = digestParts(chainId);
     return path.join(this.layers, algorithm === "sha256" ? hex : `${algorithm}-${hex}`);
   }
+  /** Where a layer goes that containers still use when another takes its place. */
+  replacedLayer(chainId: ChainId): string {
+    return `${this.layer(chainId)}.${this.fresh("")}`;
+  }
+  /** Of which layer a directory in `layers` is, or was before it was replaced; undefined for a name that is none of those. */
+  chainIdOf(name: string): ChainId | undefined {
+    const [hex = "", algorithm = "sha256"] = name.replace(/\..*/, "").split("-").reverse();
+    const chainId = `${algorithm}:${hex}`;
+    return isDigest(chainId) ? chainId : undefined;
+  }
   diff(chainId: ChainId): string {
     return path.join(this.layer(chainId), "diff");
   }

@@ -76,6 +76,11 @@ export class RootfsStore {
     return [...this.#roots.keys()];
   }
 
+  /** Whether a container's root has the layer below it, or may have it, since its record cannot be read. */
+  mayUse(chainId: ChainId): boolean {
+    return this.#roots.values().some((stored) => stored === undefined || stored.chainIds.includes(chainId));
+  }
+
   async create(id: string, chainIds: readonly ChainId[], options: RootView): Promise<Rootfs> {
     const place = this.#layout.container(id);
     if (this.#roots.has(id)) throw new DomainError("already-exists", `container root ${id} exists already`);
@@ -89,9 +94,7 @@ export class RootfsStore {
     await using undo = new AsyncDisposableStack();
     this.#roots.set(id, stored);
     this.#references.retain(stored.chainIds);
-    undo.defer(async () => {
-      await this.remove(id);
-    });
+    undo.defer(() => this.remove(id));
     await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(id, stored, place));
     const rootfs = await this.#mount(id, stored);
     undo.move();
@@ -177,8 +180,7 @@ export class RootfsStore {
     await unmountAll(this.#layout.mountPoint(id));
   }
 
-  /** Gives the layers that the root referred to. */
-  async remove(id: string): Promise<readonly ChainId[]> {
+  async remove(id: string): Promise<void> {
     const place = this.#layout.container(id);
     const stored = this.#roots.get(id);
     await this.#removeMountPoint(id);
@@ -187,7 +189,6 @@ export class RootfsStore {
     );
     if (this.#roots.delete(id) && stored !== undefined) this.#references.release(stored.chainIds);
     this.#usages.delete(id);
-    return stored?.chainIds ?? [];
   }
 
   async #removeMountPoint(id: string): Promise<void> {
