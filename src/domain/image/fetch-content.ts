@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "#errors/domain-error.ts";
-import type { ResolvedImage } from "#drivers/registry/index.ts";
+import type { ImageReference, ResolvedImage } from "#drivers/registry/index.ts";
 import type { ChainId, ImageRecord, Storage } from "#drivers/storage/index.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import { settleAll } from "#lib/settle.ts";
@@ -18,17 +18,38 @@ export interface FetchContext {
   signal: AbortSignal;
 }
 
-/** A record without the names. */
+/** A record without the names. Of an image the id is the configuration's digest, of what is none the manifest's. */
 export type Content = Omit<ImageRecord, "repoTags" | "repoDigests">;
 
-/** Fetches all that the manifest lists into the store: an image's layers, or the blobs of what is no image. */
-export function fetchContent(context: FetchContext, resolved: ResolvedImage): Promise<Content> {
-  return resolved.config === undefined
-    ? fetchArtifact(context, resolved)
-    : fetchLayers(context, resolved, resolved.config);
+/**
+ * Fetches into the store the manifest and all that it lists: an image's configuration and layers, or the blobs of what is no image.
+ * @throws DomainError invalid-argument, before anything is fetched, for what could have no id; what the registry and the storage say
+ */
+export async function fetchContent(context: FetchContext, resolved: ResolvedImage): Promise<Content> {
+  const { storage } = context;
+  const { config, manifest } = resolved;
+  const id = imageId(resolved.reference, config === undefined ? resolved.manifestDigest : manifest.config.digest);
+  // Before the layers, so that one sync at their end covers all.
+  await storage.putBlob(resolved.manifestDigest, resolved.manifestBytes);
+  if (config === undefined) return { id, ...(await fetchArtifact(context, resolved)) };
+  await storage.putBlob(manifest.config.digest, resolved.configBytes);
+  return { id, ...(await fetchLayers(context, resolved, config)) };
 }
 
-async function fetchLayers(context: FetchContext, resolved: ResolvedImage, config: ImageConfig): Promise<Content> {
+/** The hex of the digest. Clients and the store know ids of 64 digits only. */
+function imageId(reference: ImageReference, digest: Digest): string {
+  if (digest.startsWith("sha256:")) return hexOf(digest);
+  throw new DomainError(
+    "invalid-argument",
+    `image ${recordName(reference)}: the digest ${digest} would be its id, which has to be sha256`,
+  );
+}
+
+async function fetchLayers(
+  context: FetchContext,
+  resolved: ResolvedImage,
+  config: ImageConfig,
+): Promise<Omit<Content, "id">> {
   const { layers } = resolved.manifest;
   const diffIds = config.rootfs.diff_ids;
   if (layers.length !== diffIds.length) {
@@ -44,7 +65,6 @@ async function fetchLayers(context: FetchContext, resolved: ResolvedImage, confi
   });
   return {
     ...commonContent(resolved),
-    id: hexOf(resolved.manifest.config.digest),
     chainIds,
     unpackedSizeBytes: infos.reduce((sum, info) => sum + info.unpackedSizeBytes, 0),
   };
@@ -129,7 +149,7 @@ function sourceOf(resolved: ResolvedImage, layer: Descriptor) {
 }
 
 /** What is no image keeps its layers as the blobs that they are, under the names that their annotations give them. */
-async function fetchArtifact(context: FetchContext, resolved: ResolvedImage): Promise<Content> {
+async function fetchArtifact(context: FetchContext, resolved: ResolvedImage): Promise<Omit<Content, "id">> {
   const { storage, progress, observer } = context;
   const { layers } = resolved.manifest;
   await inParallel(context, resolved, layers, async (layer, _index, abort) => {
@@ -145,7 +165,6 @@ async function fetchArtifact(context: FetchContext, resolved: ResolvedImage): Pr
   });
   return {
     ...commonContent(resolved),
-    id: hexOf(resolved.manifestDigest),
     chainIds: [],
     unpackedSizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
     artifact: layers.map((layer) => ({
@@ -163,7 +182,7 @@ function titleOf(layer: Descriptor): string {
 }
 
 /** image-spec config.md, "Layer ChainID". */
-export function chainIdsOf(diffIds: readonly Digest[]): ChainId[] {
+function chainIdsOf(diffIds: readonly Digest[]): ChainId[] {
   const chain: ChainId[] = [];
   for (const diffId of diffIds) {
     const parent = chain.at(-1);
@@ -174,6 +193,6 @@ export function chainIdsOf(diffIds: readonly Digest[]): ChainId[] {
   return chain;
 }
 
-export function hexOf(digest: Digest): string {
+function hexOf(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
 }

@@ -4,6 +4,7 @@ import { FakeRegistryClient } from "#drivers/registry/fake.ts";
 import { FakeSignaturePolicies } from "#drivers/signature-policy/fake.ts";
 import { FakeStorage } from "#drivers/storage/fake.ts";
 import { DomainError } from "#errors/domain-error.ts";
+import type { Digest } from "#spec/oci-image.ts";
 import { silentLogger } from "#observability/logger.ts";
 import { ImageService, type ImageServiceOptions } from "./image-service.ts";
 import type { PullRequest } from "./image.ts";
@@ -127,6 +128,16 @@ describe("a pull", () => {
       message: /made no progress for 0.02 s/,
     });
     assert.deepEqual(heard, [`failed ${busybox}: CONNECTION_TIMEOUT`]);
+  });
+
+  it("of what could have no id here is refused before anything is fetched or kept", async () => {
+    const { images, registry, storage } = exampleImages();
+    const digest: Digest = `sha512:${"ab".repeat(64)}`;
+    registry.addImage(busybox, [layer]).manifest.config.digest = digest;
+    registry.addArtifact("quay.io/models/tiny:v1", [payload]).manifestDigest = digest;
+    for (const name of [busybox, "quay.io/models/tiny:v1"])
+      await assert.rejects(images.pull(pullRequest(name)), { kind: "invalid-argument", message: /sha512:.*sha256/ });
+    assert.deepEqual([registry.opened, storage.blobs.size], [[], 0]);
   });
 
   it("is told that the daemon stops when that ends it", async () => {
@@ -415,6 +426,7 @@ describe("an artifact", () => {
       { name: second.slice("sha256:".length), path: storage.blobPath(second) },
     ]);
     assert.throws(() => images.use(model), { kind: "invalid-argument", message: /artifact/ });
+    assert.equal(storage.blobs.size, 3, "the manifest and the files; nobody asks for its configuration");
   });
 
   it("is no volume where artifacts are not to be mounted", async () => {

@@ -78,9 +78,6 @@ async function pullCandidate(
   const digests = [resolved.manifestDigest, resolved.topDigest];
   // Nothing of an image is unpacked before it is known to be allowed.
   const signatures = await checkSignatures(drivers, { reference, digests, namespace, known: [] }, options);
-  // Before the layers, so that one sync at their end covers all.
-  await storage.putBlob(resolved.manifestDigest, resolved.manifestBytes);
-  await storage.putBlob(resolved.manifest.config.digest, resolved.configBytes);
   const content = await fetchContent(
     { storage, maxParallelLayerDownloads, observer, progress, signal: options.signal },
     resolved,

@@ -6,7 +6,7 @@ export type ChainId = Digest;
 
 /** One image as it is kept: written only after all its layers are in. */
 export interface ImageRecord {
-  /** 64 hex of the config digest. */
+  /** 64 hex of the config digest, of an artifact of the manifest digest. */
   id: string;
   /** Fully qualified `registry/repository:tag`. */
   repoTags: string[];

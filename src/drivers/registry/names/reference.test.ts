@@ -38,6 +38,7 @@ test("what the grammar does not allow is an invalid argument", () => {
     "app:-tag",
     `app:${"t".repeat(129)}`,
     "app@sha256:abc",
+    `app@sha384:${"0".repeat(96)}`,
     `app@sha256:${hex.toUpperCase()}`,
     `app@md5:${"0".repeat(32)}`,
     "-host.example/app",
