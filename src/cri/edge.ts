@@ -36,6 +36,8 @@ type Method<I extends DescMessage, O extends DescMessage> = Pick<DescMethod, "na
 export class Edge {
   readonly #options: EdgeOptions;
   readonly #streams = new Set<ServerCall>();
+  /** Why streams are ended, once they are. */
+  #closing: DomainError | undefined;
   #calls = 0;
 
   constructor(options: EdgeOptions) {
@@ -72,6 +74,8 @@ export class Edge {
     const serve = async (request: MessageShape<I>, grpc: ServerCall): Promise<void> => {
       const { signal } = grpc;
       this.#streams.add(grpc);
+      // Its request may come long after its headers.
+      if (this.#closing !== undefined) grpc.abort(this.#closing);
       const observed = this.#observe(method, request, grpc);
       try {
         for await (const answer of handler(request, observed)) {
@@ -93,9 +97,11 @@ export class Edge {
     };
   }
 
-  /** Ends the streams under way with `unavailable`; those of events would otherwise never end. */
+  /** Ends streams, those under way and later ones, with `unavailable`; those of events would otherwise never end. */
   endStreams(): void {
-    for (const stream of this.#streams) stream.abort(new DomainError("unavailable", "the daemon is shutting down"));
+    const reason = new DomainError("unavailable", "the daemon is shutting down");
+    this.#closing = reason;
+    for (const stream of this.#streams) stream.abort(reason);
   }
 
   /** Notes a call of `rpc` that no handler has seen, which took no time worth telling. */

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { statSync } from "node:fs";
+import { connect } from "node:http2";
+import { connect as connectSocket } from "node:net";
 import { describe, it } from "node:test";
 import type { ContainerEvent } from "#domain/runtime.ts";
 import { exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { LayerState, Progress } from "./gen/berth/v1/progress_pb.ts";
 import { ContainerEventType, RuntimeService } from "./gen/runtime/v1/api_pb.ts";
+import { framed, open, outcomeOf } from "./grpc/server-for-tests.ts";
+import { statusCodes } from "./grpc/status-codes.ts";
+import { methodPath } from "./method-path.ts";
 import { serve } from "./server-for-tests.ts";
 
 const { method: runtimeRpc } = RuntimeService;
@@ -110,6 +116,27 @@ describe("closing the server", () => {
     await call;
     await closed;
     assert.equal(statSync(cri.socketPath, { throwIfNoEntry: false }), undefined);
+  });
+
+  it("ends a stream too whose request comes only then", async () => {
+    await using cri = await serve({
+      events: {
+        async *subscribe(signal) {
+          if (!signal.aborted) await once(signal, "abort");
+        },
+      },
+    });
+    const session = connect("http://localhost", { createConnection: () => connectSocket(cri.socketPath) });
+    session.on("error", () => {});
+    await once(session, "connect");
+    const stream = open(session, "", { ":path": methodPath(runtimeRpc.getContainerEvents) });
+    const outcome = outcomeOf(stream);
+    // What is sent behind the stream's headers is answered behind them too.
+    await new Promise((resolve) => session.ping(resolve));
+    const closed = cri.server.close(2000);
+    stream.end(framed(""));
+    assert.equal((await outcome).status, String(statusCodes.UNAVAILABLE));
+    await closed;
   });
 
   it("cuts off what runs beyond the grace", async () => {
