@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, rename, stat } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -13,6 +13,7 @@ import { SharedFlight } from "./shared-flight.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
 import { unpackLayer, type Unpacking } from "./unpack-layer.ts";
+import { UnusableLayers } from "./unusable-layers.ts";
 import { lostWrites, UnsyncedWrites, type Write } from "./unsynced-writes.ts";
 
 export interface LayerRequest {
@@ -31,8 +32,7 @@ export class LayerStore {
   readonly #trees: TreeJobs;
   readonly #references: ReferenceCounts<ChainId>;
   readonly #inContainers: (chainId: ChainId) => boolean;
-  /** Directories that are no layer that could be given to anyone, and that containers may still use. */
-  readonly #leftOver = new Map<string, ChainId>();
+  readonly #unusable: UnusableLayers;
   readonly #layers = new Map<ChainId, LayerRecord>();
   readonly #unsynced: UnsyncedWrites;
   readonly #flights = new SharedFlight<ChainId, LayerInfo, UnpackProgress>();
@@ -54,6 +54,7 @@ export class LayerStore {
     this.#trees = parts.trees;
     this.#references = parts.references;
     this.#inContainers = parts.inContainers;
+    this.#unusable = new UnusableLayers(parts);
     this.#unsynced = new UnsyncedWrites(parts.disk, {
       noun: "layer",
       syncsEarly: true,
@@ -106,7 +107,7 @@ export class LayerStore {
     const directory = path.join(this.#layout.layers, name);
     const chainId = this.#layout.chainIdOf(name);
     if (chainId !== undefined && directory !== this.#layout.layer(chainId)) {
-      await this.#notLoaded(directory, chainId, new Error("another has taken its place"));
+      await this.#unusable.found(directory, chainId, new Error("another has taken its place"));
       return;
     }
     try {
@@ -114,19 +115,7 @@ export class LayerStore {
       await stat(path.join(directory, "diff"));
       this.#layers.set(layer.chainId, layer);
     } catch (error) {
-      await this.#notLoaded(directory, chainId, error);
-    }
-  }
-
-  async #notLoaded(directory: string, chainId: ChainId | undefined, error: unknown): Promise<void> {
-    if (isWholeMaybe(error)) {
-      this.#logger.error(`layer ${directory} cannot be read and is left alone: ${messageOf(error)}`);
-    } else if (chainId !== undefined && this.#inContainers(chainId)) {
-      this.#logger.error(`layer ${directory} is damaged and stays while containers use it: ${messageOf(error)}`);
-      this.#leftOver.set(directory, chainId);
-    } else {
-      this.#logger.warn(`layer ${directory} is incomplete and is removed: ${messageOf(error)}`);
-      await this.#trees.discard(directory, this.#layout.staging);
+      await this.#unusable.found(directory, chainId, error);
     }
   }
 
@@ -179,7 +168,7 @@ export class LayerStore {
 
   /** Whether `collect` would remove something. */
   hasGarbage(): boolean {
-    return this.#layers.keys().some((chainId) => this.#isGarbage(chainId)) || this.#unusedLeftOvers().length > 0;
+    return this.#layers.keys().some((chainId) => this.#isGarbage(chainId)) || this.#unusable.unused().length > 0;
   }
 
   /** Removes all layers that nothing refers to. */
@@ -188,23 +177,12 @@ export class LayerStore {
     for (const chainId of garbage) this.#layers.delete(chainId);
     await Promise.all([
       ...garbage.map((chainId) => this.#discard(chainId)),
-      ...this.#unusedLeftOvers().map(([directory, chainId]) => this.#discardLeftOver(directory, chainId)),
+      ...this.#unusable.unused().map((chainId) => this.#places.run(chainId, () => this.#unusable.discard(chainId))),
     ]);
   }
 
   #isGarbage(chainId: ChainId): boolean {
     return this.#references.isGarbage(chainId) && !this.#inContainers(chainId);
-  }
-
-  #unusedLeftOvers(): [directory: string, chainId: ChainId][] {
-    return [...this.#leftOver].filter(([, chainId]) => !this.#inContainers(chainId));
-  }
-
-  #discardLeftOver(directory: string, chainId: ChainId): Promise<void> {
-    return this.#places.run(chainId, async () => {
-      // A layer may have been put in its place meanwhile.
-      if (this.#leftOver.delete(directory)) await this.#trees.discard(directory, this.#layout.staging);
-    });
   }
 
   /** Takes a layer that is not known (any more) out of its place. */
@@ -278,7 +256,7 @@ export class LayerStore {
         await rename(staging, place);
       } catch (error) {
         if (!hasErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
-        await this.#makeRoom(chainId);
+        await this.#unusable.makeRoom(chainId);
         await rename(staging, place);
       }
       try {
@@ -291,25 +269,8 @@ export class LayerStore {
     });
   }
 
-  /** Takes what is no usable layer out of a layer's place; containers that use it go on doing so. */
-  async #makeRoom(chainId: ChainId): Promise<void> {
-    const place = this.#layout.layer(chainId);
-    if (this.#inContainers(chainId)) {
-      const aside = this.#layout.replacedLayer(chainId);
-      await rename(place, aside);
-      this.#leftOver.set(aside, chainId);
-    } else await this.#trees.discard(place, this.#layout.staging);
-    this.#leftOver.delete(place);
-  }
-
   async close(): Promise<void> {
     await this.#flights.settled();
     await this.#unsynced.settled();
   }
-}
-
-/** What a later berth has written, or the disk does not give just now, may be sound. */
-function isWholeMaybe(error: unknown): boolean {
-  if (kindOf(error) === "unimplemented") return true;
-  return error instanceof Error && "code" in error && !hasErrno(error, "ENOENT", "ENOTDIR");
 }
