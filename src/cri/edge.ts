@@ -78,6 +78,7 @@ export class Edge {
       if (this.#closing !== undefined) grpc.abort(this.#closing);
       const observed = this.#observe(method, request, grpc);
       try {
+        signal.throwIfAborted();
         for await (const answer of handler(request, observed)) {
           signal.throwIfAborted();
           if (!grpc.write(this.#encode(method.output, answer))) await grpc.drained();

@@ -119,13 +119,7 @@ describe("closing the server", () => {
   });
 
   it("ends a stream too whose request comes only then", async () => {
-    await using cri = await serve({
-      events: {
-        async *subscribe(signal) {
-          if (!signal.aborted) await once(signal, "abort");
-        },
-      },
-    });
+    await using cri = await serve({ events: endless(event) });
     const session = connect("http://localhost", { createConnection: () => connectSocket(cri.socketPath) });
     session.on("error", () => {});
     await once(session, "connect");
