@@ -62,17 +62,28 @@ export function createCriServer(options: CriServerOptions): CriServer {
       edge.refused(methods.has(path) ? path.slice(path.lastIndexOf("/") + 1) : "unknown", failure),
   });
   const sockets = new Set<Socket>();
+  /** Connections that have not said yet what they speak. */
+  const silent = new Set<Socket>();
   // Half-open as the HTTP/2 server's own sockets are.
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    silent.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      silent.delete(socket);
+    });
     demultiplex(socket, {
       http2(accepted) {
+        silent.delete(accepted);
         // A client that only closes its end, as Go's do, would keep ours open for ever.
         accepted.once("end", () => accepted.end());
         grpc.accept(accepted);
       },
-      http1: (accepted) => (plainHttp === undefined ? accepted.destroy() : plainHttp.accept(accepted)),
+      http1(accepted) {
+        silent.delete(accepted);
+        if (plainHttp === undefined) accepted.destroy();
+        else plainHttp.accept(accepted);
+      },
     });
   });
   return {
@@ -81,6 +92,7 @@ export function createCriServer(options: CriServerOptions): CriServer {
       const closed = closeListener(listener, sockets, graceMs, logger);
       grpc.close();
       plainHttp?.close();
+      for (const socket of silent) socket.destroy();
       edge.endStreams();
       await closed;
     },

@@ -133,6 +133,17 @@ describe("closing the server", () => {
     await closed;
   });
 
+  it("does not wait for a connection that has said nothing", async () => {
+    await using cri = await serve({ node: { version: () => ({ name: "berth", version: "1" }) } });
+    const silent = connectSocket(cri.socketPath);
+    await once(silent, "connect");
+    // Connections are accepted in order.
+    await cri.client.call(runtimeRpc.version, {});
+    await cri.server.close(1000);
+    assert.doesNotMatch(cri.logLines.join(""), /cut off/);
+    silent.destroy();
+  });
+
   it("cuts off what runs beyond the grace", async () => {
     const started = Promise.withResolvers<void>();
     await using cri = await serve({
