@@ -127,6 +127,11 @@ describe("the CRI client", () => {
     await assert.rejects(call, { codeName: "DEADLINE_EXCEEDED", code: status.DEADLINE_EXCEEDED });
   });
 
+  it("waits for an answer as long as it is told, also longer than a timer of Node", async () => {
+    const answer = await client.call(RuntimeService.method.version, {}, { timeoutMs: 2 ** 40 });
+    assert.equal(answer.runtimeName, "fake");
+  });
+
   it("ends a call when its signal aborts", async () => {
     const hangUp = new AbortController();
     const call = client.call(RuntimeService.method.status, {}, { signal: hangUp.signal });

@@ -10,7 +10,7 @@ import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { frameOf, MessageReader } from "./message-frame.ts";
 import { codeNameOf, type CodeName, type GrpcFailure } from "./status-codes.ts";
 import { decodeStatusMessage } from "./status-message.ts";
-import { formatTimeout } from "./timeout.ts";
+import { formatTimeout, longestTimerMs } from "./timeout.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
 
@@ -135,7 +135,7 @@ class Outcome implements Disposable {
     });
     stream.once("trailers", (trailers) => (this.#status ??= trailers));
     signal?.addEventListener("abort", this.#hangUp);
-    if (timeoutMs !== undefined) {
+    if (timeoutMs !== undefined && timeoutMs <= longestTimerMs) {
       const details = `there was no answer within ${timeoutMs} ms`;
       this.#timer = setTimeout(() => this.#giveUp({ codeName: "DEADLINE_EXCEEDED", details }), timeoutMs);
     }

@@ -3,6 +3,7 @@ import { DomainError } from "#errors/domain-error.ts";
 import { acceptedEncodings } from "./decompress.ts";
 import { statusCodes, type GrpcFailure } from "./status-codes.ts";
 import { encodeStatusMessage } from "./status-message.ts";
+import { longestTimerMs } from "./timeout.ts";
 
 const { NGHTTP2_CANCEL } = constants;
 
@@ -12,9 +13,6 @@ const responseHeaders = [":status", "200", "content-type", "application/grpc"];
 const beforeTrailers = { waitForTrailers: true, sendDate: false };
 const withoutTrailers = { endStream: true, sendDate: false };
 const okTrailers = { "grpc-status": "0" };
-
-/** Timers of Node end at once beyond this; no client waits so long. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /** The server's end of one call: exactly one of `answer`, `end` and `fail` ends it, and what comes after that does nothing. */
 export class ServerCall {
