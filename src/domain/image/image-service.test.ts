@@ -1,62 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { FakeRegistryClient } from "#drivers/registry/fake.ts";
-import { FakeSignaturePolicies } from "#drivers/signature-policy/fake.ts";
-import { FakeStorage } from "#drivers/storage/fake.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
-import { silentLogger } from "#observability/logger.ts";
-import { ImageService, type ImageServiceOptions } from "./image-service.ts";
-import type { PullRequest } from "./image.ts";
-import type { PullObserver } from "./pull-observer.ts";
-
-/** An image service on fakes, for tests. `heard` is what the observer was told, `taken` which credential files were asked for. */
-function exampleImages(changes: Partial<ImageServiceOptions> = {}) {
-  const registry = new FakeRegistryClient();
-  const storage = new FakeStorage();
-  const policies = new FakeSignaturePolicies();
-  const heard: string[] = [];
-  const observer: PullObserver = {
-    layerFetched: ({ size }) => heard.push(`fetched ${size}`),
-    layerPresent: ({ size }) => heard.push(`present ${size}`),
-    pulled: (image) => heard.push(`pulled ${image}`),
-    failed: (image, reason) => heard.push(`failed ${image}: ${reason}`),
-  };
-  const taken: string[] = [];
-  const images = new ImageService({
-    registry,
-    storage,
-    policies,
-    namespacedAuth: {
-      async take(namespace, image) {
-        taken.push(`${namespace} ${image}`);
-        return undefined;
-      },
-      async sweep() {},
-    },
-    observer,
-    settings: { maxParallelLayerDownloads: 2, platform: undefined, progressTimeoutMs: 0 },
-    nodeAuthFile: () => "",
-    mountsArtifacts: true,
-    pinnedPatterns: () => [],
-    usersOf: () => [],
-    logger: silentLogger,
-    ...changes,
-  });
-  return { images, registry, storage, policies, heard, taken };
-}
-
-function pullRequest(image: string, changes: Partial<PullRequest> = {}): PullRequest {
-  return { image, auth: {}, namespace: "", ...changes };
-}
-
-const busybox = "docker.io/library/busybox:1";
-const layer = Buffer.from("a layer");
-const payload = {
-  mediaType: "application/vnd.dev.cosign.simplesigning.v1+json",
-  bytes: Buffer.from('{"critical":{}}'),
-  annotations: { "dev.cosignproject.cosign/signature": "c2ln" },
-};
+import { busybox, exampleImages, layer, payload, pullRequest } from "./example-images.fake.ts";
 
 /** The first seven bytes, then, when told to go on, the rest. */
 async function* inPieces(bytes: Buffer, goOn: Promise<void>): AsyncGenerator<Uint8Array> {
@@ -78,9 +24,14 @@ describe("a pull", () => {
   it("is joined by others for the same image, but not by those with other credentials", async () => {
     const { images, registry } = exampleImages();
     registry.addImage(busybox, [layer]);
-    const requests = [{}, {}, { auth: { username: "a", password: "b" } }, { namespace: "other" }];
+    const others = [
+      { auth: { username: "a", password: "b" } },
+      { namespace: "other" },
+      { authFile: "/etc/pause.json" },
+    ];
+    const requests = [{}, {}, ...others];
     await Promise.all(requests.map((changes) => images.pull(pullRequest(busybox, changes))));
-    assert.equal(registry.resolved.length, 3);
+    assert.equal(registry.resolved.length, 4);
   });
 
   it("tells its observer of layers that were fetched, of those that were there, and of its end", async () => {
@@ -325,70 +276,6 @@ describe("the removal of an image", () => {
       else await assert.rejects(removal, { kind: "failed-precondition", message: /used by .*c1, as a volume$/ });
       assert.deepEqual(images.find(busybox)?.repoTags.length, as === "root" ? 1 : 2);
     }
-  });
-});
-
-describe("an image that is changed from several sides at once", () => {
-  const [first, second] = ["docker.io/library/busybox:1", "docker.io/library/busybox:2"] as const;
-
-  it("has the names of all pulls that were under way together", async () => {
-    const { images, registry } = exampleImages();
-    for (const name of [first, second]) registry.addImage(name, [layer]);
-    await Promise.all([first, second].map((name) => images.pull(pullRequest(name))));
-    assert.deepEqual(images.list("")[0]?.repoTags.toSorted(), [first, second]);
-  });
-
-  it("stays with the name that a pull gives it while its last other one is removed", async () => {
-    const { images, registry } = exampleImages();
-    for (const name of [first, second]) registry.addImage(name, [layer]);
-    await images.pull(pullRequest(first));
-    await Promise.all([images.pull(pullRequest(second)), images.remove(first)]);
-    assert.deepEqual(images.list("")[0]?.repoTags, [second]);
-    assert.equal(images.use(second).config.os, "linux");
-  });
-
-  it("that another image has taken the name of does not get it back when another of its own is removed", async () => {
-    const { images, registry } = exampleImages();
-    for (const name of [first, second]) registry.addImage(name, [layer]);
-    for (const name of [first, second]) await images.pull(pullRequest(name));
-    registry.addImage(first, [Buffer.from("a new layer")]);
-    const [id] = await Promise.all([images.pull(pullRequest(first)), images.remove(second)]);
-    assert.equal(images.find(first)?.id, id);
-  });
-
-  /** Removes or moves the image while the policy is asked about its use, and accepts it then by a signature that is new. */
-  async function useWhile(change: (example: ReturnType<typeof exampleImages>) => Promise<unknown>) {
-    const example = exampleImages();
-    const { images, registry, policies } = example;
-    const { manifestDigest } = registry.addImage(first, [layer]);
-    const id = await images.pull(pullRequest(first));
-    registry.addArtifact(`docker.io/library/busybox:${manifestDigest.replace(":", "-")}.sig`, [payload]);
-    policies.signed.add("docker.io/library/busybox");
-    policies.atUse = true;
-    const check = policies.check.bind(policies);
-    policies.check = async (image) => {
-      policies.check = check;
-      const accepted = await check(image);
-      policies.signed.clear();
-      await change(example);
-      return accepted;
-    };
-    await images.allow({ image: id, userSpecifiedImage: first }, "team");
-    return { ...example, id };
-  }
-
-  it("stays gone when it is removed while its use is allowed", async () => {
-    const { images } = await useWhile((example) => example.images.remove(first));
-    assert.deepEqual(images.list(""), []);
-  });
-
-  it("does not take back a name that it loses while its use is allowed", async () => {
-    const { images, id } = await useWhile(async ({ images: service, registry }) => {
-      registry.addImage(first, [Buffer.from("a new layer")]);
-      await service.pull(pullRequest(first));
-    });
-    assert.notEqual(images.find(first)?.id, id);
-    assert.deepEqual(images.find(id)?.repoTags, []);
   });
 });
 

@@ -246,6 +246,9 @@ function reasonOf(error: unknown): string {
 
 /** Pulls are joined only for equal credentials: else one who may not read an image would get it from one who may. */
 function flightKey(request: PullRequest): string {
-  const secrets = createHash("sha256").update(JSON.stringify(request.auth)).digest("hex");
+  const { auth, authFile = "" } = request;
+  const secrets = createHash("sha256")
+    .update(JSON.stringify([auth, authFile]))
+    .digest("hex");
   return [request.image, request.namespace, secrets].join("\n");
 }

@@ -40,11 +40,10 @@ export class PullProgress {
   }
 
   async #changed(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#watchers.add(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    this.#watchers.delete(resolve);
+    await unlessAborted<void>(signal, (changed) => {
+      this.#watchers.add(changed);
+      return () => this.#watchers.delete(changed);
+    });
   }
 
   #wake(): void {
@@ -53,11 +52,28 @@ export class PullProgress {
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
+  await unlessAborted<void>(signal, (over) => {
+    const timer = setTimeout(over, ms);
+    return () => clearTimeout(timer);
+  });
+}
+
+/** What `begin` is told to resolve with, or undefined when the signal fires. `begin` gives what ends its wait; nothing stays on the signal. */
+async function unlessAborted<T>(
+  signal: AbortSignal,
+  begin: (resolve: (value: T) => void) => () => void,
+): Promise<T | undefined> {
+  if (signal.aborted) return undefined;
+  const { promise, resolve } = Promise.withResolvers<T | undefined>();
+  const abort = (): void => resolve(undefined);
+  signal.addEventListener("abort", abort, { once: true });
+  const end = begin(resolve);
+  try {
+    return await promise;
+  } finally {
+    end();
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** Pulls under way by image name, also for watchers that come before the pull. */
@@ -84,13 +100,13 @@ export class PullProgressBoard {
   }
 
   async #next(image: string, signal: AbortSignal): Promise<PullProgress | undefined> {
-    const { promise, resolve } = Promise.withResolvers<PullProgress | undefined>();
-    const waiting = this.#awaiting.get(image) ?? new Set();
-    this.#awaiting.set(image, waiting.add(resolve));
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    const progress = await promise;
-    waiting.delete(resolve);
-    if (waiting.size === 0 && this.#awaiting.get(image) === waiting) this.#awaiting.delete(image);
-    return progress;
+    return await unlessAborted<PullProgress>(signal, (begun) => {
+      const waiting = this.#awaiting.get(image) ?? new Set();
+      this.#awaiting.set(image, waiting.add(begun));
+      return () => {
+        waiting.delete(begun);
+        if (waiting.size === 0 && this.#awaiting.get(image) === waiting) this.#awaiting.delete(image);
+      };
+    });
   }
 }

@@ -68,7 +68,7 @@ async function checkLayers(
     const directory = path.join(layout.layers, name);
     try {
       const layer = await readLayerRecord(directory, layout);
-      const found = quick ? layer.inodes : await countInodes(layout.diff(layer.chainId));
+      const found = quick ? layer.inodes : await countInodes(Buffer.from(layout.diff(layer.chainId)));
       if (found < layer.inodes) throw new Error(`it has ${found} of its ${layer.inodes} files`);
       sound.add(layer.chainId);
     } catch (error) {
@@ -81,10 +81,10 @@ async function checkLayers(
   return directories.length;
 }
 
-/** Files of a layer, those with several names once; its root does not count. */
-async function countInodes(directory: string, seen = new Set<bigint>()): Promise<number> {
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const file = path.join(directory, entry.name);
+/** Files of a layer, those with several names once; its root does not count. Names are bytes, which need not be UTF-8. */
+async function countInodes(directory: Buffer, seen = new Set<bigint>()): Promise<number> {
+  for (const entry of await readdir(directory, { encoding: "buffer", withFileTypes: true })) {
+    const file = Buffer.concat([directory, Buffer.from("/"), entry.name]);
     seen.add((await lstat(file, { bigint: true })).ino);
     if (entry.isDirectory()) await countInodes(file, seen);
   }
