@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { checkStore } from "#drivers/storage/check-store.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { getXattr, listXattrs } from "#kernel/file-metadata.ts";
-import { layerFrom, layerOf, sha256, StorageFixture, type TestLayer } from "../support/storage.ts";
+import {
+  imageOf,
+  layerFrom,
+  layerOf,
+  putImage,
+  removeImage,
+  sha256,
+  StorageFixture,
+  type TestLayer,
+} from "../support/storage.ts";
 import { tarBlocks, tarOf, type TarPart } from "../support/tar.ts";
 
 let fixture: StorageFixture;
@@ -210,6 +220,46 @@ describe("an unpacked layer", () => {
       { path: "dir/x", content: "1", patch: (header) => header.write("dir/\u00ff\u00fe", 0, "latin1") },
     ]);
     assert.deepEqual(await readdir(at("dir"), { encoding: "buffer" }), [Buffer.from([0xff, 0xfe])]);
+  });
+
+  it("is found whole by a check, and counted once, when entries take the place of others or have names of any bytes", async () => {
+    const parts: TarPart[] = [
+      { path: "kept", content: "k".repeat(10_000) },
+      { path: "twice", content: "t".repeat(9000) },
+      { path: "caf\u00e9", pax: { path: Buffer.from("caf\xe9", "latin1") } },
+      { path: "\u00fcber", kind: "directory", pax: { path: Buffer.from("\xfcber/", "latin1") } },
+      { path: "in", pax: { path: Buffer.from("\xfcber/in", "latin1") } },
+      { path: "link", kind: "hardlink", target: "kept" },
+      { path: "was-tree", content: "f" },
+    ];
+    const replaced: TarPart[] = [
+      { path: "was-tree/implied/deep/file", content: "x".repeat(5000) },
+      { path: "was-tree/one", content: "y".repeat(5000) },
+      { path: "was-tree/other", kind: "hardlink", target: "was-tree/one" },
+      { path: "was-tree/outside", kind: "hardlink", target: "kept" },
+      { path: "was-tree/.wh.gone" },
+      { path: "twice", kind: "symlink", target: "nowhere" },
+      { path: "link" },
+    ];
+    const [kept, ...others] = parts;
+    assert.ok(kept !== undefined);
+    const plain = await fixture.add(layerOf(parts));
+    const layer = layerOf([kept, ...replaced, ...others]);
+    const info = await fixture.add(layer);
+    assert.equal(info.unpackedSizeBytes, plain.unpackedSizeBytes);
+    const below = layerOf(["implied", "implied/deep"].map((name) => ({ path: `was-tree/${name}`, kind: "directory" })));
+    await fixture.add(below);
+    const image = imageOf([below, layer]);
+    await putImage(fixture.storage, image);
+    const { problems } = await checkStore(fixture.roots, { quick: false });
+    assert.deepEqual(
+      problems.filter((problem) => problem.startsWith("layer")),
+      [],
+    );
+    await rm(fixture.diff(layer.chainId, "twice"));
+    const after = await checkStore(fixture.roots, { quick: false });
+    await removeImage(fixture.storage, image.id);
+    assert.match(after.problems.join("\n"), /layer \S+ is damaged: it has 5 of its 6 files/);
   });
 
   it("sets the mode and owner of the root when the layer says so", async () => {

@@ -2,9 +2,12 @@ import { lstatSync, mkdirSync, readlinkSync, rmSync, type Stats, statSync } from
 import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import { makeNode, NodeType, type PathBytes, setXattr } from "#kernel/file-metadata.ts";
 import { textOf } from "../tar/entry.ts";
+import { treeContent } from "../tree/tree-content.ts";
 import { entryPath, parentOf, systemPath } from "./entry-path.ts";
 
 const opaque = { name: "trusted.overlay.opaque", value: Buffer.from("y") };
+/** In which layers are measured, whatever the file system has. */
+export const diskBlockBytes = 4096;
 const makeAttempts = 4;
 /** As many as the kernel follows. */
 const maxLinks = 40;
@@ -17,9 +20,11 @@ const noParent = Object.assign(new Error("a directory above it is missing"), { c
 export class LayerTree {
   /** Directories that were needed and had no entry of their own. */
   readonly implied = new Set<string>();
-  /** Made so far by this class: directories and whiteouts. */
+  /** Made so far by this class, directories and whiteouts, less all that had to make room. */
   inodes = 0;
   directories = 0;
+  /** Of regular files, in whole blocks of `diskBlockBytes`, that had to make room. */
+  removedBytes = 0;
 
   /** Makes a directory where none is; says whether it is new. One that replaces a whiteout shows nothing of lower layers. */
   makeDirectory(path: string, mode: number): boolean {
@@ -90,8 +95,14 @@ export class LayerTree {
   #remove(path: string): "whiteout" | "other" {
     const target = systemPath(path);
     const existing = lstatSync(target);
+    const content = treeContent(target, diskBlockBytes);
     rmSync(target, { recursive: existing.isDirectory(), force: true });
+    this.inodes -= content.inodes;
+    this.directories -= content.directories;
+    this.removedBytes += content.fileBytes;
     this.implied.delete(path);
+    if (existing.isDirectory())
+      for (const implied of this.implied) if (implied.startsWith(`${path}/`)) this.implied.delete(implied);
     return isWhiteout(existing) ? "whiteout" : "other";
   }
 

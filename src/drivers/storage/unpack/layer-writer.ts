@@ -17,7 +17,7 @@ import { type Entry, textOf } from "../tar/entry.ts";
 import type { EntrySink } from "../tar/reader.ts";
 import { entryFailure } from "./entry-failure.ts";
 import { entryPath, markOf, systemPath } from "./entry-path.ts";
-import { LayerTree, lstatOrNone } from "./layer-tree.ts";
+import { diskBlockBytes, LayerTree, lstatOrNone } from "./layer-tree.ts";
 
 /** What the written layer amounts to. */
 export interface WrittenLayer {
@@ -42,7 +42,6 @@ interface DirectoryMetadata {
   xattrs: Map<string, Buffer> | undefined;
 }
 
-const diskBlockBytes = 4096;
 const setGroupId = 0o2000;
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -111,7 +110,7 @@ export class LayerWriter implements EntrySink {
       this.#guarded(() => this.#finishDirectory(systemPath(path === "" ? "." : path), metadata));
     }
     return {
-      unpackedSizeBytes: this.#sizeBytes + this.#tree.directories * diskBlockBytes,
+      unpackedSizeBytes: this.#sizeBytes - this.#tree.removedBytes + this.#tree.directories * diskBlockBytes,
       inodes: this.#inodes + this.#tree.inodes,
       hasRootEntry: this.#hasRootEntry,
       skippedXattrs: [...this.#skippedXattrs].sort(),
