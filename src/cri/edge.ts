@@ -53,8 +53,9 @@ export class Edge {
       const fail = (error: unknown): void => grpc.fail(observed.failed(error));
       const answer = (message: Answer<O>): void => {
         const frame = this.#encode(method.output, message);
-        observed.succeeded();
+        // Only what was sent has succeeded: sending may fail too.
         grpc.answer(frame);
+        observed.succeeded();
       };
       try {
         const answered = handler(request, observed);
@@ -84,8 +85,8 @@ export class Edge {
           if (!grpc.write(this.#encode(method.output, answer))) await grpc.drained();
         }
         signal.throwIfAborted();
-        observed.succeeded();
         grpc.end();
+        observed.succeeded();
       } catch (error) {
         grpc.fail(observed.failed(signal.aborted ? signal.reason : error));
       } finally {
