@@ -1,6 +1,5 @@
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import type { Runtime } from "#domain/runtime.ts";
-import type { Logger } from "#observability/logger.ts";
 import type { StreamingServer } from "#streaming/server.ts";
 import type { Answer } from "./encoded-message.ts";
 
@@ -12,8 +11,6 @@ export interface Call {
   readonly runtime: Runtime;
   /** Undefined when this daemon serves no exec, attach and port-forward. */
   readonly streaming: StreamingUrls | undefined;
-  /** Its lines carry the ids of the request, the pod and the container. */
-  readonly logger: Logger;
   /** Aborts when the client hangs up, its deadline passes, or (streams only) the server closes. */
   readonly signal: AbortSignal;
   /** When the client gives up, in milliseconds since the epoch; undefined when it waits for ever. */

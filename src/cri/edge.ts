@@ -161,8 +161,7 @@ class ObservedCall implements Call {
   readonly streaming: StreamingUrls | undefined;
   /** What its log lines carry. */
   readonly context: LogFields;
-  readonly #parentLogger: Logger;
-  #logger: Logger | undefined;
+  readonly #logger: Logger;
   readonly #rpc: string;
   readonly #metrics: OperationMetrics | undefined;
   readonly #grpc: ServerCall;
@@ -171,16 +170,11 @@ class ObservedCall implements Call {
   constructor(options: EdgeOptions, rpc: string, requestId: number, subject: object, grpc: ServerCall) {
     this.runtime = options.runtime;
     this.streaming = options.streaming;
-    this.#parentLogger = options.logger;
+    this.#logger = options.logger;
     this.context = { requestId, rpc, ...subject };
     this.#rpc = rpc;
     this.#metrics = options.metrics;
     this.#grpc = grpc;
-  }
-
-  get logger(): Logger {
-    // Most calls never look at it.
-    return (this.#logger ??= this.#parentLogger.child(this.context));
   }
 
   get signal(): AbortSignal {
@@ -194,7 +188,7 @@ class ObservedCall implements Call {
   succeeded(): void {
     const durationMs = performance.now() - this.#startedMs;
     this.#metrics?.onOperation(this.#rpc, durationMs, undefined);
-    this.#parentLogger.debug("CRI request done", { ...this.context, ...this.#fields(durationMs) });
+    this.#logger.debug("CRI request done", { ...this.context, ...this.#fields(durationMs) });
   }
 
   /** The status for what was thrown. */
@@ -202,8 +196,8 @@ class ObservedCall implements Call {
     const durationMs = performance.now() - this.#startedMs;
     const failure = statusOf(error);
     this.#metrics?.onOperation(this.#rpc, durationMs, failure.codeName);
-    const fields = { ...this.#fields(durationMs), code: failure.codeName, error };
-    this.logger[levelOf(kindOf(error))]("CRI request failed", fields);
+    const fields = { ...this.context, ...this.#fields(durationMs), code: failure.codeName, error };
+    this.#logger[levelOf(kindOf(error))]("CRI request failed", fields);
     return failure;
   }
 
