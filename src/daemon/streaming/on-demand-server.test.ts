@@ -91,4 +91,47 @@ describe("a streaming server on demand", () => {
     await closing;
     assert.equal(state.listening, 0);
   });
+
+  it("that is closed while it starts is closed once it has, and is not looked at any more", async (test) => {
+    test.mock.timers.enable({ apis: ["setInterval"] });
+    const { lives, state, create } = fakeServers();
+    let looks = 0;
+    const counting = (): StreamingServer => {
+      const server = create();
+      return { ...server, stats: () => ((looks += 1), server.stats()) };
+    };
+    const server = new OnDemandServer(counting, 1, silentLogger);
+    const url = server.portForwardUrl(request);
+    await Promise.all([server.close(), url]);
+    assert.deepEqual(lives, ["started", "closed"]);
+    test.mock.timers.tick(10);
+    assert.deepEqual([looks, state.listening], [0, 0]);
+  });
+
+  it("that ends because it was idle is waited for by who closes it", async (test) => {
+    test.mock.timers.enable({ apis: ["setInterval"] });
+    const { lives, create } = fakeServers();
+    const end = Promise.withResolvers<void>();
+    const ending = Promise.withResolvers<void>();
+    const slow = (): StreamingServer => {
+      const server = create();
+      return {
+        ...server,
+        async close() {
+          ending.resolve();
+          await end.promise;
+          await server.close();
+        },
+      };
+    };
+    const server = new OnDemandServer(slow, 1, silentLogger);
+    await server.portForwardUrl(request);
+    await idle();
+    test.mock.timers.tick(1);
+    await ending.promise;
+    const closed = server.close();
+    end.resolve();
+    await closed;
+    assert.deepEqual(lives, ["started", "closed"]);
+  });
 });

@@ -61,12 +61,17 @@ export class OnDemandServer implements StreamingUrls {
     try {
       const { host, port } = await server.listen();
       this.#logger.info("streaming server started", { host, port });
-      this.#timer = setInterval(() => void this.#stopIfIdle(server), Math.min(lookIntervalMs, this.#idleMs)).unref();
+      // Who has closed it meanwhile waits for it only to end it.
+      if (!this.#closed) this.#lookAt(server);
       return server;
     } catch (error) {
       this.#server = undefined;
       throw error;
     }
+  }
+
+  #lookAt(server: StreamingServer): void {
+    this.#timer = setInterval(() => void this.#stopIfIdle(server), Math.min(lookIntervalMs, this.#idleMs)).unref();
   }
 
   async #stopIfIdle(server: StreamingServer): Promise<void> {
@@ -84,7 +89,7 @@ export class OnDemandServer implements StreamingUrls {
     const server = this.#server;
     this.#server = undefined;
     clearInterval(this.#timer);
-    if (server === undefined) return;
+    if (server === undefined) return this.#stopped;
     const closing = server.then(
       (started) => started.close(),
       // It never started, which whoever wanted it was told.
