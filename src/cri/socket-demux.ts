@@ -30,7 +30,8 @@ export function demultiplex(socket: Socket, protocols: Protocols): void {
     socket.unshift(bytes);
     const compared = Math.min(bytes.length, http2Preface.length);
     const isHttp2 = bytes.compare(http2Preface, 0, compared, 0, compared) === 0;
-    // The rest of the preface may come in a later packet; its beginning alone is enough to exclude the other.
+    // The rest of the preface may come in a later packet. A first packet of `P` or `PR` could begin another method too, but what is served
+    // over HTTP/1 is asked for with GET.
     done();
     if (isHttp2) protocols.http2(socket);
     else protocols.http1(socket);
