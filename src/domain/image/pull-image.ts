@@ -78,6 +78,7 @@ async function pullCandidate(
   const digests = [resolved.manifestDigest, resolved.topDigest];
   // Nothing of an image is unpacked before it is known to be allowed.
   const signatures = await checkSignatures(drivers, { reference, digests, namespace, known: [] }, options);
+  using _ = storage.keepFetched();
   const content = await fetchContent(
     { storage, maxParallelLayerDownloads, observer, progress, signal: options.signal },
     resolved,

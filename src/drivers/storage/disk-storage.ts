@@ -144,6 +144,13 @@ class DiskStorage implements Storage {
     await this.#collect();
   }
 
+  keepFetched(): Disposable {
+    const holds = new DisposableStack();
+    holds.use(this.#layerReferences.hold());
+    holds.use(this.#blobReferences.hold());
+    return holds;
+  }
+
   hasLayer(chainId: ChainId): boolean {
     return this.#layers.has(chainId);
   }

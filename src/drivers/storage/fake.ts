@@ -18,6 +18,7 @@ import type {
   Storage,
   Usage,
 } from "./index.ts";
+import { ReferenceCounts } from "./reference-counts.ts";
 
 /** A container root of the fake. */
 export interface FakeRootfs {
@@ -49,11 +50,15 @@ export class FakeStorage implements Storage {
   closed = false;
   readonly #failures = new Map<string, unknown>();
   /** What was fetched for an image that is not there yet. */
-  readonly #claims = new Set<Digest>();
+  readonly #claims = new ReferenceCounts<Digest>(Infinity);
 
   /** The next call of `method` rejects with `error`. */
   failNext(method: keyof Storage, error: unknown): void {
     this.#failures.set(method, error);
+  }
+
+  keepFetched(): Disposable {
+    return this.#claims.hold();
   }
 
   hasLayer(chainId: ChainId): boolean {
@@ -69,7 +74,7 @@ export class FakeStorage implements Storage {
     options: FetchOptions,
   ): Promise<LayerInfo> {
     this.#mayFail("addLayer");
-    this.#claims.add(layer.chainId);
+    this.#claims.claim(layer.chainId);
     const existing = this.layers.get(layer.chainId);
     if (existing !== undefined) return existing;
     const bytes = await readSource(layer.source, options.signal, options.onProgress);
@@ -80,14 +85,14 @@ export class FakeStorage implements Storage {
 
   async putBlob(digest: Digest, bytes: Uint8Array): Promise<void> {
     this.#mayFail("putBlob");
-    this.#claims.add(digest);
+    this.#claims.claim(digest);
     checkDigest(digest, bytes);
     this.blobs.set(digest, Uint8Array.from(bytes));
   }
 
   async addBlob(source: LayerSource, options: FetchOptions): Promise<void> {
     this.#mayFail("addBlob");
-    this.#claims.add(source.digest);
+    this.#claims.claim(source.digest);
     this.blobs.set(source.digest, await readSource(source, options.signal, options.onProgress));
   }
 
@@ -141,7 +146,7 @@ export class FakeStorage implements Storage {
     }
     const stored = structuredClone(record);
     this.records.set(record.id, stored);
-    for (const digest of [...record.chainIds, ...blobsOf(record)]) this.#claims.delete(digest);
+    this.#claims.unclaim([...record.chainIds, ...blobsOf(record)]);
     return stored;
   }
 
@@ -149,9 +154,10 @@ export class FakeStorage implements Storage {
     this.records.delete(removed.id);
     const records = [...this.records.values()];
     const users = [...records, ...this.roots.values()];
-    const kept = new Set([...this.#claims, ...users.flatMap(({ chainIds }) => chainIds), ...records.flatMap(blobsOf)]);
-    for (const chainId of removed.chainIds) if (!kept.has(chainId)) this.layers.delete(chainId);
-    for (const digest of blobsOf(removed)) if (!kept.has(digest)) this.blobs.delete(digest);
+    const used = new Set([...users.flatMap(({ chainIds }) => chainIds), ...records.flatMap(blobsOf)]);
+    const isGarbage = (digest: Digest): boolean => !used.has(digest) && this.#claims.isGarbage(digest);
+    for (const chainId of removed.chainIds.filter(isGarbage)) this.layers.delete(chainId);
+    for (const digest of blobsOf(removed).filter(isGarbage)) this.blobs.delete(digest);
   }
 
   async createRootfs(containerId: string, chainIds: readonly ChainId[], options: RootView = {}): Promise<Rootfs> {

@@ -95,12 +95,19 @@ export interface Storage {
   readonly imageRoot: string;
   readonly containerRoot: string;
 
+  /**
+   * What is asked for from now on, layers and blobs, stays until this is disposed of, however long a pull takes and whatever becomes of other
+   * images meanwhile.
+   */
+  keepFetched(): Disposable;
+
   // Layers
   hasLayer(chainId: ChainId): boolean;
   layer(chainId: ChainId): LayerInfo | undefined;
   /**
    * Fetches, verifies (compressed digest, declared size, diff id) and unpacks one layer beside its place, and renames it in. It
-   * survives power loss from `putImage` on; a layer that no image refers to is kept for an hour, and removed at the next start.
+   * survives power loss from `updateImage` on. One that no image refers to is removed at the next start, and may be from an hour
+   * after it was asked for last, see `keepFetched`.
    * Callers that want the same layer at once share one download, which ends when all have aborted. Layers do not depend on each
    * other: parents may arrive later.
    * A broken stream is resumed from the offset reached, with back-off, at most `retries` times.

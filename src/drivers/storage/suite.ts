@@ -190,6 +190,24 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       await assert.rejects(storage.readBlob(sha256(manifest)), { kind: "not-found" });
     });
 
+    it("keeps what a pull under way has asked for when another image that has it is put and removed", async () => {
+      const shared = layer();
+      const manifest = randomBytes(20);
+      const own = imageOf([shared], { manifestDigest: sha256(manifest) });
+      {
+        using _ = storage.keepFetched();
+        await storage.addLayer(shared, { signal });
+        await storage.putBlob(sha256(manifest), manifest);
+        const other = imageOf([shared], { manifestDigest: sha256(manifest) });
+        await putImage(storage, other);
+        await removeImage(storage, other.id);
+        await putImage(storage, own);
+      }
+      await removeImage(storage, own.id);
+      assert.equal(storage.hasLayer(shared.chainId), false);
+      await assert.rejects(storage.readBlob(sha256(manifest)), { kind: "not-found" });
+    });
+
     it("makes, mounts, unmounts, measures and removes container roots", async () => {
       const one = layer();
       await storage.addLayer(one, { signal });
