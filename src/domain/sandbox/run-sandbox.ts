@@ -39,17 +39,19 @@ export async function runSandbox(
   await using undo = new AsyncDisposableStack();
   const standby = drivers.standby.take(request);
   if (standby !== undefined) undo.defer(() => drivers.standby.discard(standby));
-  const draft = await store.put(await describe(drivers, request, runtimeHandler, standby?.id ?? newId()));
+  const draft = await store.put(await describe(drivers, request, runtimeHandler, standby));
   undo.defer(() => store.delete(draft.id));
   if (draft.selinuxLevel !== "") undo.defer(() => drivers.selinuxLevels.release(draft.selinuxLevel));
 
-  const [files, connected] = await settleAll([
+  const making = makeNamespaces(drivers, draft, undo);
+  const [namespaces, ips, files] = await settleAll([
+    making,
+    connect(drivers, draft, standby, making, undo),
     makeFiles(drivers, draft, undo),
-    makeNamespaces(drivers, draft, standby, undo).then((sandbox) => connect(drivers, sandbox, standby, undo)),
     makeCgroupParent(drivers, draft, undo),
   ]);
-  const hosts = await makeHosts(drivers, connected);
-  const complete: Sandbox = { ...connected, files: { ...files, hosts } };
+  const hosts = await makeHosts(drivers, { ...draft, ips });
+  const complete: Sandbox = { ...draft, namespaces, ips, files: { ...files, hosts } };
   const running = drivers.infra.isNeeded(complete) ? await startInfra(drivers, complete, undo) : complete;
   const ready = await store.transition(running, { kind: "ready" });
   undo.move();
@@ -82,9 +84,10 @@ async function describe(
   drivers: SandboxDrivers,
   request: SandboxRequest,
   runtimeHandler: string,
-  id: string,
+  standby: StandbyNetwork | undefined,
 ): Promise<Sandbox> {
   const { settings } = drivers;
+  const id = standby?.id ?? newId();
   const { cgroupParent } = request.linux;
   checkedCgroupParent(settings.cgroupManager, cgroupParent);
   const madeCgroup = cgroupParent === "" ? undefined : await drivers.cgroups.missingParent(cgroupParent);
@@ -100,7 +103,7 @@ async function describe(
       hostNetwork: isHostNetwork(request),
       nodeName: settings.nodeName,
     }),
-    namespaces: {},
+    namespaces: standby === undefined ? {} : { net: standby.netns },
     files: { resolvConf: "", hostname: "" },
     cgroupParent,
     ...(madeCgroup === undefined ? {} : { madeCgroup }),
@@ -128,15 +131,14 @@ function podMountLabel(drivers: SandboxDrivers, sandbox: Sandbox): string {
   return mountLabel(drivers.settings.selinux, sandbox.request.linux.securityContext.selinux, sandbox.selinuxLevel);
 }
 
+/** Adds to the namespaces that the pod has already. */
 async function makeNamespaces(
   drivers: SandboxDrivers,
-  sandbox: Sandbox,
-  standby: StandbyNetwork | undefined,
+  { id, request, hostname, namespaces }: Sandbox,
   undo: AsyncDisposableStack,
-): Promise<Sandbox> {
-  const { request, id, hostname } = sandbox;
+): Promise<Sandbox["namespaces"]> {
   const kinds: NamespaceKind[] = [];
-  if (!usesHost(request, "network") && standby === undefined) kinds.push("net");
+  if (!usesHost(request, "network") && namespaces.net === undefined) kinds.push("net");
   // The host's network comes with the host's name; everything else gets names and queues of its own.
   if (!usesHost(request, "network")) kinds.push("uts");
   if (!usesHost(request, "ipc")) kinds.push("ipc");
@@ -148,15 +150,15 @@ async function makeNamespaces(
     options: request.linux.securityContext.namespaceOptions,
   });
   for (const warning of warnings) drivers.logger.warn(warning, { sandbox: id });
-  if (kinds.length === 0) return sandbox;
+  if (kinds.length === 0) return namespaces;
   undo.defer(() => drivers.namespaces.unpin(id));
   const pins = await drivers.namespaces.pin(id, kinds, {
     hostname,
-    // A standby has those of its network, and this thread would set the host's.
-    sysctls: standby === undefined ? sysctls : withoutNetwork(sysctls),
+    // A network that is there has its own, and this thread would set the host's.
+    sysctls: namespaces.net === undefined ? sysctls : withoutNetwork(sysctls),
     ...(userns === undefined ? {} : { idMaps: userns }),
   });
-  return { ...sandbox, namespaces: standby === undefined ? pins : { ...pins, net: standby.netns } };
+  return { ...namespaces, ...pins };
 }
 
 function withoutNetwork(sysctls: Readonly<Record<string, string>>): Record<string, string> {
@@ -167,15 +169,18 @@ function usesHost(request: SandboxRequest, kind: "network" | "ipc"): boolean {
   return request.linux.securityContext.namespaceOptions[kind] === "node";
 }
 
+/** Gives the pod's addresses. A network that waits for its pod needs none of the namespaces that are being made. */
 async function connect(
   drivers: SandboxDrivers,
-  sandbox: Sandbox,
+  draft: Sandbox,
   standby: StandbyNetwork | undefined,
+  making: Promise<Sandbox["namespaces"]>,
   undo: AsyncDisposableStack,
-): Promise<Sandbox> {
-  if (sandbox.namespaces.net === undefined) return sandbox;
+): Promise<readonly string[]> {
+  const sandbox = standby === undefined ? { ...draft, namespaces: await making } : draft;
+  if (sandbox.namespaces.net === undefined) return sandbox.ips;
   undo.defer(() => disconnectSandbox(drivers, sandbox));
-  return { ...sandbox, ips: await connectSandbox(drivers, sandbox, standby) };
+  return connectSandbox(drivers, sandbox, standby);
 }
 
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
