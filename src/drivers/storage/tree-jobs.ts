@@ -13,7 +13,6 @@ export class TreeJobs {
   readonly #layout: Layout;
   readonly #logger: Logger;
   readonly #pool: WorkerPool;
-  readonly #removals = new Set<Promise<void>>();
 
   constructor(layout: Layout, logger: Logger, idleMs: number) {
     this.#layout = layout;
@@ -50,13 +49,11 @@ export class TreeJobs {
 
   /** Deletes in the background what already lies in a wastebasket. */
   removeLater(discarded: string): void {
-    const removal = this.remove(discarded).catch((error: unknown) => {
+    this.remove(discarded).catch((error: unknown) => {
       // Shutting down.
       if (kindOf(error) === "aborted") return;
       this.#logger.warn(`${discarded} could not be removed: ${messageOf(error)}`);
     });
-    this.#removals.add(removal);
-    void removal.finally(() => this.#removals.delete(removal));
   }
 
   /** Deletes a tree; resolves when it is gone. */
@@ -69,11 +66,6 @@ export class TreeJobs {
     const names = await readdir(wastebasket);
     for (const name of names) this.removeLater(path.join(wastebasket, name));
     return names.length;
-  }
-
-  /** Resolves when no deletion is under way. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#removals);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readdirSync, writeSync } from "node:fs";
+import { isWhiteout } from "../tree/overlay-entry.ts";
 import { systemPath } from "../unpack/entry-path.ts";
-import { below, isOpaque, isRedirected, isWhiteout, namesIn } from "./lower-layers.ts";
+import { below, isOpaque, isRedirected, namesIn } from "./lower-layers.ts";
 import type { LowerDirectories } from "./lower-layers.ts";
 
 export interface ListChangesRequest {

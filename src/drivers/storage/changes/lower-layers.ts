@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { readdirSync } from "node:fs";
 import { hasErrno } from "#errors/domain-error.ts";
 import { getXattr } from "#kernel/file-metadata.ts";
+import { isWhiteout, lstatOrNone } from "../tree/overlay-entry.ts";
 import { systemPath } from "../unpack/entry-path.ts";
 
 // What an overlay's lower layers show together in one directory. Paths and names are byte strings.
@@ -13,7 +14,7 @@ export function below(directories: LowerDirectories, name: string): LowerDirecto
   const found: string[] = [];
   for (const directory of directories) {
     const path = `${directory}/${name}`;
-    const stats = lstatOrNone(path);
+    const stats = lstatOrNone(systemPath(path));
     if (stats === undefined) continue;
     if (!stats.isDirectory()) break;
     found.push(path);
@@ -29,16 +30,11 @@ export function namesIn(directories: LowerDirectories): string[] {
     for (const entry of readdirSync(systemPath(directory), { encoding: "buffer", withFileTypes: true })) {
       const name = entry.name.toString("latin1");
       if (names.has(name)) continue;
-      const hidden = entry.isCharacterDevice() && isWhiteout(lstatOrNone(`${directory}/${name}`));
+      const hidden = entry.isCharacterDevice() && isWhiteout(lstatOrNone(systemPath(`${directory}/${name}`)));
       names.set(name, hidden ? "hidden" : "shown");
     }
   }
   return [...names].filter(([, how]) => how === "shown").map(([name]) => name);
-}
-
-/** overlayfs marks a deleted name by a character device 0/0. */
-export function isWhiteout(stats: Stats | undefined): boolean {
-  return stats?.isCharacterDevice() === true && stats.rdev === 0;
 }
 
 /** True for a directory that hides what lower layers have in its place. */
@@ -56,15 +52,6 @@ function overlayAttribute(path: string, name: string): Buffer | undefined {
     return getXattr(systemPath(path), `trusted.overlay.${name}`);
   } catch (error) {
     if (hasErrno(error, "ENODATA", "ENOTSUP", "EOPNOTSUPP")) return undefined;
-    throw error;
-  }
-}
-
-function lstatOrNone(path: string): Stats | undefined {
-  try {
-    return lstatSync(systemPath(path));
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
 }

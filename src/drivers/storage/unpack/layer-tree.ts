@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readlinkSync, rmSync, type Stats, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import { makeNode, NodeType, type PathBytes, setXattr } from "#kernel/file-metadata.ts";
 import { textOf } from "../tar/entry.ts";
+import { isWhiteout, lstatOrNone } from "../tree/overlay-entry.ts";
 import { treeContent } from "../tree/tree-content.ts";
 import { entryPath, parentOf, systemPath } from "./entry-path.ts";
 
@@ -119,17 +120,4 @@ export class LayerTree {
     if (path !== "") this.#makeParents(`${path}/entry`, noParent);
     setXattr(systemPath(path === "" ? "." : path), opaque.name, opaque.value);
   }
-}
-
-export function lstatOrNone(path: PathBytes): Stats | undefined {
-  try {
-    return lstatSync(path);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
-}
-
-function isWhiteout(stats: Stats): boolean {
-  return stats.isCharacterDevice() && stats.rdev === 0;
 }

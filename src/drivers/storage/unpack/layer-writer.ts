@@ -15,9 +15,10 @@ import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import { makeNode, NodeType, type PathBytes, setTimes, setTimesOfFile, setXattr } from "#kernel/file-metadata.ts";
 import { type Entry, textOf } from "../tar/entry.ts";
 import type { EntrySink } from "../tar/reader.ts";
+import { lstatOrNone } from "../tree/overlay-entry.ts";
 import { entryFailure } from "./entry-failure.ts";
 import { entryPath, markOf, systemPath } from "./entry-path.ts";
-import { diskBlockBytes, LayerTree, lstatOrNone } from "./layer-tree.ts";
+import { diskBlockBytes, LayerTree } from "./layer-tree.ts";
 
 /** What the written layer amounts to. */
 export interface WrittenLayer {
