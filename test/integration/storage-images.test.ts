@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { checkStore } from "#drivers/storage/check-store.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import { mount, unmount } from "#kernel/mount.ts";
 import { silentLogger } from "#observability/logger.ts";
@@ -193,6 +194,23 @@ describe("removing an image", () => {
       await fixture.add(layer);
       assert.deepEqual(await readdir(fixture.diff(layer.chainId)), ["file"]);
     }
+  });
+});
+
+describe("a check of the store", () => {
+  it("tells of each blob that an image lacks: manifest, configuration, content", async () => {
+    const content = { title: "model", digest: await addedBlob(), sizeBytes: 100 };
+    const [image, artifact] = [imageOf([]), imageOf([], { artifact: [content] })];
+    for (const one of [image, artifact]) await putImage(fixture.storage, one);
+    assert.deepEqual((await checkStore(fixture.roots, { quick: true })).problems, []);
+    const lost: Digest[] = [image.manifestDigest, `sha256:${image.id}`, content.digest];
+    for (const digest of lost) await rm(fixture.storage.blobPath(digest));
+    const { problems } = await checkStore(fixture.roots, { quick: true });
+    const names = [image.id, image.id, artifact.id];
+    assert.deepEqual(
+      problems.toSorted(),
+      lost.map((digest, i) => `image ${names[i]} lacks the blob ${digest}; pull it again`).toSorted(),
+    );
   });
 });
 

@@ -2,7 +2,8 @@ import { DomainError, kindOf } from "#errors/domain-error.ts";
 import type { ImageReference, RegistryClient } from "#drivers/registry/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
-import { findRecord, referencesOf, repositoryOf } from "./image-names.ts";
+import { repositoryName } from "#spec/repository-name.ts";
+import { findRecord, referencesOf } from "./image-names.ts";
 import { checkSignatures, withSignatures } from "./image-signatures.ts";
 
 /** The names in a request by which an image is used. */
@@ -57,7 +58,7 @@ function namesToCheck({ image, userSpecifiedImage }: NamedImage, record: ImageRe
 
 /** Digests of the indexes through which the image was pulled from the same repository. */
 function indexDigests(record: ImageRecord, reference: ImageReference): `${string}:${string}`[] {
-  const prefix = `${repositoryOf(reference)}@`;
+  const prefix = `${repositoryName(reference)}@`;
   return record.repoDigests
     .filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length))

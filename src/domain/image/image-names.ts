@@ -1,21 +1,17 @@
 import type { ImageReference, RegistryClient } from "#drivers/registry/index.ts";
 import type { ImageRecord } from "#drivers/storage/index.ts";
-
-/** `registry/repository`. */
-export function repositoryOf(reference: ImageReference): string {
-  return `${reference.registry}/${reference.repository}`;
-}
+import { repositoryName } from "#spec/repository-name.ts";
 
 export function tagName(reference: ImageReference): string | undefined {
-  return reference.tag === undefined ? undefined : `${repositoryOf(reference)}:${reference.tag}`;
+  return reference.tag === undefined ? undefined : `${repositoryName(reference)}:${reference.tag}`;
 }
 
 /** The full name of a reference as image records spell it; a digest says more than a tag. */
 export function recordName(reference: ImageReference): string {
   const { digest } = reference;
   return digest === undefined
-    ? `${repositoryOf(reference)}:${reference.tag ?? "latest"}`
-    : `${repositoryOf(reference)}@${digest}`;
+    ? `${repositoryName(reference)}:${reference.tag ?? "latest"}`
+    : `${repositoryName(reference)}@${digest}`;
 }
 
 /** The id that a name is, or begins: `sha256:<hex>`, 64 hex, or at least the first 3 of them. undefined for other names. */

@@ -4,9 +4,10 @@ import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Platform } from "#spec/oci-image.ts";
+import { repositoryName } from "#spec/repository-name.ts";
 import { fetchContent } from "./fetch-content.ts";
 import type { PullRequest } from "./image.ts";
-import { recordName, repositoryOf, tagName } from "./image-names.ts";
+import { recordName, tagName } from "./image-names.ts";
 import { checkSignatures, withSignatures } from "./image-signatures.ts";
 import type { PullObserver } from "./pull-observer.ts";
 import type { PullProgress } from "./pull-progress.ts";
@@ -110,7 +111,9 @@ function names(
   const { reference, topDigest } = resolved;
   // A reference by digest names no tag, even when it has one: the tag may point elsewhere by now.
   const tag = reference.digest === undefined ? tagName({ ...reference, tag: reference.tag ?? "latest" }) : undefined;
-  const digests = new Set([topDigest, resolved.manifestDigest].map((digest) => `${repositoryOf(reference)}@${digest}`));
+  const digests = new Set(
+    [topDigest, resolved.manifestDigest].map((digest) => `${repositoryName(reference)}@${digest}`),
+  );
   return {
     repoTags: [...new Set([...(existing?.repoTags ?? []), ...(tag === undefined ? [] : [tag])])],
     repoDigests: [...new Set([...(existing?.repoDigests ?? []), ...digests])],

@@ -3,6 +3,7 @@ import { digestOf } from "./digest.ts";
 import { mediaTypes } from "./manifests/manifest-document.ts";
 import { formatReference, parseReference } from "./names/reference.ts";
 import type { Descriptor, Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
+import { repositoryName } from "#spec/repository-name.ts";
 import type { ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
 
 /**
@@ -69,8 +70,8 @@ export class FakeRegistryClient implements RegistryClient {
     this.resolved.push(reference);
     this.authFiles.push(authFile);
     this.#failIfTold();
-    const { registry, repository, digest } = reference;
-    const key = digest === undefined ? formatReference(reference) : `${registry}/${repository}@${digest}`;
+    const { digest } = reference;
+    const key = digest === undefined ? formatReference(reference) : `${repositoryName(reference)}@${digest}`;
     const image = this.#images.get(key);
     if (image === undefined)
       throw new DomainError("not-found", `cannot resolve ${key}: no such image`, {
@@ -110,7 +111,7 @@ export class FakeRegistryClient implements RegistryClient {
       source: { open: async (blob, offset) => this.#open(blob, offset) },
     };
     this.#images.set(formatReference(reference), image);
-    this.#images.set(`${reference.registry}/${reference.repository}@${digest}`, image);
+    this.#images.set(`${repositoryName(reference)}@${digest}`, image);
     return image;
   }
 

@@ -1,6 +1,6 @@
 import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
 import { ConnectionFailure, failureReason } from "./http/failure.ts";
-import { repositoryName } from "./names/reference.ts";
+import { repositoryName } from "#spec/repository-name.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Hears that `repository` (with its registry) could not serve what was asked for. */

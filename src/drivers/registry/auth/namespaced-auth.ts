@@ -2,7 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { parseReference, repositoryName } from "../names/reference.ts";
+import { repositoryName } from "#spec/repository-name.ts";
+import { parseReference } from "../names/reference.ts";
 import type { NamespacedAuth } from "../index.ts";
 
 /**

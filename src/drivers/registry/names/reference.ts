@@ -1,6 +1,7 @@
 import { DomainError } from "#errors/domain-error.ts";
 import { isDigest } from "#spec/digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { repositoryName } from "#spec/repository-name.ts";
 import type { ImageReference } from "../index.ts";
 
 /** The registry that names without a host meant before there were others. */
@@ -74,11 +75,6 @@ export function formatReference(reference: ImageReference): string {
   const tag = reference.tag === undefined ? "" : `:${reference.tag}`;
   const digest = reference.digest === undefined ? "" : `@${reference.digest}`;
   return `${repositoryName(reference)}${tag}${digest}`;
-}
-
-/** `registry/repository`, the name without tag and digest. */
-export function repositoryName(reference: ImageReference): string {
-  return `${reference.registry}/${reference.repository}`;
 }
 
 /** A colon starts a tag only behind the last slash; before it, it starts a port. */
