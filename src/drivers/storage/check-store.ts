@@ -5,6 +5,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
+import { blobsOf } from "./image-blobs.ts";
 import { parseStoredImage } from "./image-catalogue.ts";
 import type { ImageRecord } from "./index.ts";
 import { readLayerRecord } from "./layer-record.ts";
@@ -110,11 +111,6 @@ async function checkBlobs(
     for (const digest of blobsOf(image).filter((one) => !present.has(one)))
       problems.push(`image ${nameOf(image)} lacks the blob ${digest}; pull it again`);
   return present.size;
-}
-
-/** The configuration, or the content of an artifact. */
-function blobsOf({ id, artifact }: ImageRecord): Digest[] {
-  return artifact === undefined ? [`sha256:${id}`] : artifact.map(({ digest }) => digest);
 }
 
 async function whyDamaged(file: string, algorithm: string, hex: string): Promise<string | undefined> {
