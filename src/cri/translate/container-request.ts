@@ -15,12 +15,11 @@ import {
   type KeyValue,
   type LinuxContainerSecurityContext,
 } from "../gen/runtime/v1/api_pb.ts";
-import { groupsPolicies } from "./enums.ts";
 import { imageSpecFromWire } from "./image-spec.ts";
 import { mountFromWire } from "./mount.ts";
-import { invalid, nonEmpty, required, userOrGroupId } from "./required.ts";
+import { invalid, nonEmpty, required } from "./required.ts";
 import { optionalResourcesFromWire } from "./resources.ts";
-import { namespacesFromWire, profileFromWire, selinuxFromWire } from "./security.ts";
+import { profileFromWire, sharedContextFromWire } from "./security.ts";
 import { signalNameFromWire } from "./signals.ts";
 
 /**
@@ -88,43 +87,24 @@ function logPathFromWire(logPath: string): string {
 }
 
 function securityContext(context: LinuxContainerSecurityContext, field: string): ContainerSecurityContext {
-  const { capabilities } = context;
+  const { capabilities, apparmor, apparmorProfile } = context;
+  checkUser(context, field);
   return {
+    ...sharedContextFromWire(context, field),
     capabilities: {
       add: capabilities?.addCapabilities ?? [],
       drop: capabilities?.dropCapabilities ?? [],
       addAmbient: capabilities?.addAmbientCapabilities ?? [],
     },
-    privileged: context.privileged,
-    namespaceOptions: namespacesFromWire(context.namespaceOptions, `${field}.namespace_options`),
-    selinux: selinuxFromWire(context.selinuxOptions),
-    ...userFromWire(context, field),
-    readonlyRootfs: context.readonlyRootfs,
+    runAsUsername: context.runAsUsername,
     noNewPrivs: context.noNewPrivs,
     maskedPaths: context.maskedPaths,
     readonlyPaths: context.readonlyPaths,
-    seccomp: profileFromWire(
-      context.seccomp,
-      `${field}.seccomp`,
-      context.seccompProfilePath,
-      `${field}.seccomp_profile_path`,
-    ),
-    apparmor: profileFromWire(
-      context.apparmor,
-      `${field}.apparmor`,
-      context.apparmorProfile,
-      `${field}.apparmor_profile`,
-    ),
+    apparmor: profileFromWire(apparmor, `${field}.apparmor`, apparmorProfile, `${field}.apparmor_profile`),
   };
 }
 
-type UserPart = Pick<
-  ContainerSecurityContext,
-  "runAsUser" | "runAsGroup" | "runAsUsername" | "supplementalGroups" | "supplementalGroupsPolicy"
->;
-
-function userFromWire(context: LinuxContainerSecurityContext, field: string): UserPart {
-  const { runAsUser, runAsGroup, runAsUsername } = context;
+function checkUser({ runAsUser, runAsGroup, runAsUsername }: LinuxContainerSecurityContext, field: string): void {
   if (runAsUser !== undefined && runAsUsername !== "") {
     throw invalid(`${field}.run_as_username`, "is given besides run_as_user");
   }
@@ -133,14 +113,4 @@ function userFromWire(context: LinuxContainerSecurityContext, field: string): Us
   if (runAsGroup !== undefined && runAsUser === undefined && runAsUsername === "") {
     throw invalid(`${field}.run_as_group`, "is given without run_as_user or run_as_username");
   }
-  return {
-    runAsUser: runAsUser && userOrGroupId(runAsUser.value, `${field}.run_as_user`),
-    runAsGroup: runAsGroup && userOrGroupId(runAsGroup.value, `${field}.run_as_group`),
-    runAsUsername,
-    supplementalGroups: context.supplementalGroups.map((id) => userOrGroupId(id, `${field}.supplemental_groups`)),
-    supplementalGroupsPolicy: groupsPolicies.toDomain(
-      context.supplementalGroupsPolicy,
-      `${field}.supplemental_groups_policy`,
-    ),
-  };
 }

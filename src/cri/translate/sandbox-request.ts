@@ -16,10 +16,10 @@ import {
   type PortMapping,
 } from "../gen/runtime/v1/api_pb.ts";
 import { create } from "@bufbuild/protobuf";
-import { groupsPolicies, protocols } from "./enums.ts";
-import { absolutePath, invalid, nonEmpty, required, userOrGroupId } from "./required.ts";
+import { protocols } from "./enums.ts";
+import { absolutePath, invalid, nonEmpty, required } from "./required.ts";
 import { optionalResourcesFromWire } from "./resources.ts";
-import { namespacesFromWire, profileFromWire, selinuxFromWire } from "./security.ts";
+import { profileFromWire, sharedContextFromWire } from "./security.ts";
 
 /**
  * PodSandboxConfig; `field` is where it was, for errors.
@@ -81,26 +81,13 @@ function linuxFromWire(linux: LinuxPodSandboxConfig | undefined, field: string):
   };
 }
 
+/**
+ * The CRI asks for an error where run_as_group comes without run_as_user. The kubelet sends it so for every pod that sets `runAsGroup`
+ * alone, which would not run.
+ */
 function securityContext(context: LinuxSandboxSecurityContext, field: string): SandboxSecurityContext {
-  const { runAsUser, runAsGroup } = context;
   return {
-    namespaceOptions: namespacesFromWire(context.namespaceOptions, `${field}.namespace_options`),
-    selinux: selinuxFromWire(context.selinuxOptions),
-    runAsUser: runAsUser && userOrGroupId(runAsUser.value, `${field}.run_as_user`),
-    runAsGroup: runAsGroup && userOrGroupId(runAsGroup.value, `${field}.run_as_group`),
-    readonlyRootfs: context.readonlyRootfs,
-    supplementalGroups: context.supplementalGroups.map((id) => userOrGroupId(id, `${field}.supplemental_groups`)),
-    supplementalGroupsPolicy: groupsPolicies.toDomain(
-      context.supplementalGroupsPolicy,
-      `${field}.supplemental_groups_policy`,
-    ),
-    privileged: context.privileged,
-    seccomp: profileFromWire(
-      context.seccomp,
-      `${field}.seccomp`,
-      context.seccompProfilePath,
-      `${field}.seccomp_profile_path`,
-    ),
+    ...sharedContextFromWire(context, field),
     apparmor: profileFromWire(context.apparmor, `${field}.apparmor`, "", ""),
   };
 }

@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
   IdMapping,
   NamespaceOptions,
+  SandboxSecurityContext,
   SecurityProfile,
   SelinuxOptions,
   UserNamespace,
@@ -9,19 +10,44 @@ import type {
 import {
   SecurityProfile_ProfileType as ProfileType,
   type IDMapping as WireIdMapping,
+  type LinuxContainerSecurityContext,
+  type LinuxSandboxSecurityContext,
   type NamespaceOption,
   type NamespaceOptionSchema,
   type SecurityProfile as WireProfile,
   type SELinuxOption,
   type UserNamespace as WireUserNamespace,
 } from "../gen/runtime/v1/api_pb.ts";
-import { namespaceModes } from "./enums.ts";
-import { invalid, nonEmpty } from "./required.ts";
+import { groupsPolicies, namespaceModes } from "./enums.ts";
+import { invalid, nonEmpty, userOrGroupId } from "./required.ts";
 
-// What the security contexts of sandboxes and containers have in common.
+/**
+ * What the security contexts of sandboxes and containers have in common.
+ * @throws DomainError invalid-argument naming the field below `field` that is wrong
+ */
+export function sharedContextFromWire(
+  context: LinuxSandboxSecurityContext | LinuxContainerSecurityContext,
+  field: string,
+): Omit<SandboxSecurityContext, "apparmor"> {
+  const { runAsUser, runAsGroup, seccomp, seccompProfilePath } = context;
+  return {
+    namespaceOptions: namespacesFromWire(context.namespaceOptions, `${field}.namespace_options`),
+    selinux: selinuxFromWire(context.selinuxOptions),
+    runAsUser: runAsUser && userOrGroupId(runAsUser.value, `${field}.run_as_user`),
+    runAsGroup: runAsGroup && userOrGroupId(runAsGroup.value, `${field}.run_as_group`),
+    readonlyRootfs: context.readonlyRootfs,
+    supplementalGroups: context.supplementalGroups.map((id) => userOrGroupId(id, `${field}.supplemental_groups`)),
+    supplementalGroupsPolicy: groupsPolicies.toDomain(
+      context.supplementalGroupsPolicy,
+      `${field}.supplemental_groups_policy`,
+    ),
+    privileged: context.privileged,
+    seccomp: profileFromWire(seccomp, `${field}.seccomp`, seccompProfilePath, `${field}.seccomp_profile_path`),
+  };
+}
 
 /** A missing NamespaceOption shares everything with the pod, which is what its zero values say. */
-export function namespacesFromWire(options: NamespaceOption | undefined, field: string): NamespaceOptions {
+function namespacesFromWire(options: NamespaceOption | undefined, field: string): NamespaceOptions {
   if (options === undefined) return { network: "pod", pid: "pod", ipc: "pod", targetId: "", userns: undefined };
   const pid = namespaceModes.toDomain(options.pid, `${field}.pid`);
   return {
@@ -56,7 +82,7 @@ export function namespacesToWire(options: NamespaceOptions): MessageInitShape<ty
   };
 }
 
-export function selinuxFromWire(options: SELinuxOption | undefined): SelinuxOptions | undefined {
+function selinuxFromWire(options: SELinuxOption | undefined): SelinuxOptions | undefined {
   if (options === undefined) return undefined;
   const { user, role, type, level } = options;
   return { user, role, type, level };
