@@ -4,7 +4,7 @@ import { inParallel } from "../measure/in-parallel.ts";
 import { wholeCpuMs } from "../measure/processor-time.ts";
 import { timedMs } from "../measure/timed.ts";
 import type { Daemon } from "../daemons/daemon.ts";
-import { eachDaemon, figuresOf, interleaved, standAll, type Bench, type Scenario } from "./scenario.ts";
+import { figuresOf, interleaved, standAll, type Bench, type Scenario } from "./scenario.ts";
 
 const name = "exec";
 const oneAtATime = "ExecSync of true, one at a time";
@@ -41,10 +41,14 @@ export const exec: Scenario<{ rounds: number; perRound: number; parallel: number
         for (let i = 0; i < perRound; i += 1) add(oneAtATime, "ms", taker.name, await timedMs(() => taker.exec()));
       },
     );
-    await eachDaemon(bench, name, Math.min(rounds, 3), async ({ daemon, standing }) => {
-      const containerId = standing.pods[0]?.containerId ?? "";
-      await measureParallel(bench, daemon, containerId, parallel, atOnce);
-    });
+    await interleaved(
+      bench,
+      name,
+      takers,
+      (taker) => taker.name,
+      Math.min(rounds, 3),
+      (taker) => measureParallel(bench, taker, parallel, atOnce),
+    );
     if (floorPod !== undefined) await bench.floor?.removePod(floorPod.id);
   },
 };
@@ -52,14 +56,21 @@ export const exec: Scenario<{ rounds: number; perRound: number; parallel: number
 interface Taker {
   name: string;
   exec(): Promise<void>;
+  /** Processor time of all that takes part; unknown of the floor, whose processes are among the benchmark's own. */
+  cpuMs(): number | undefined;
 }
 
 function daemonTaker({ daemon, standing }: Bench["contestants"][number]): Taker {
-  return { name: daemon.name, exec: () => execTrue(daemon, standing.pods[0]?.containerId ?? "") };
+  return {
+    name: daemon.name,
+    exec: () => execTrue(daemon, standing.pods[0]?.containerId ?? ""),
+    cpuMs: () => wholeCpuMs(daemon),
+  };
 }
 
 function floorTaker(floor: Floor | undefined, id: string | undefined): Taker[] {
-  return floor === undefined || id === undefined ? [] : [{ name: floor.name, exec: () => floor.execTrue(id) }];
+  if (floor === undefined || id === undefined) return [];
+  return [{ name: floor.name, exec: () => floor.execTrue(id), cpuMs: () => undefined }];
 }
 
 /** Executes `true` in a container by ExecSync. */
@@ -69,24 +80,17 @@ export async function execTrue(daemon: Daemon, containerId: string): Promise<voi
   if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`);
 }
 
-async function measureParallel(
-  bench: Bench,
-  daemon: Daemon,
-  containerId: string,
-  count: number,
-  atOnce: number,
-): Promise<void> {
+async function measureParallel(bench: Bench, taker: Taker, count: number, atOnce: number): Promise<void> {
   const add = figuresOf(bench, name);
-  const cpuBefore = wholeCpuMs(daemon);
+  const cpuBefore = taker.cpuMs();
   const wallMs = await timedMs(() =>
     inParallel(count, atOnce, async () => {
       bench.signal.throwIfAborted();
-      const ms = await timedMs(() => execTrue(daemon, containerId));
-      add(`ExecSync of true, among ${atOnce}`, "ms", daemon.name, ms);
+      add(`ExecSync of true, among ${atOnce}`, "ms", taker.name, await timedMs(() => taker.exec()));
     }),
   );
-  const cpuAfter = wholeCpuMs(daemon);
-  add(`${atOnce} at a time, wall time per ExecSync`, "ms", daemon.name, wallMs / count);
+  const cpuAfter = taker.cpuMs();
+  add(`${atOnce} at a time, wall time per ExecSync`, "ms", taker.name, wallMs / count);
   if (cpuBefore !== undefined && cpuAfter !== undefined)
-    add("processor time per ExecSync, all processes", "ms CPU", daemon.name, (cpuAfter - cpuBefore) / count);
+    add("processor time per ExecSync, all processes", "ms CPU", taker.name, (cpuAfter - cpuBefore) / count);
 }
