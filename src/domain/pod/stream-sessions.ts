@@ -123,7 +123,10 @@ export class StreamSessions {
     return this.#streams.tcpSocket(sandbox.namespaces.net, family);
   }
 
-  /** Ends everything: whoever carried the bytes is gone, and has closed the descriptors that it had taken. */
+  /**
+   * Ends everything: whoever carried the bytes is gone, and has closed the descriptors that it had taken, but for the cases in
+   * docs/decisions/0005-descriptors-in-the-streaming-thread.md.
+   */
   endAll(): void {
     for (const { exec, taken } of this.#execs.values()) {
       exec.kill();
