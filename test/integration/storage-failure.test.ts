@@ -2,12 +2,20 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import type { Digest } from "#spec/oci-image.ts";
+import { LayerStore } from "#drivers/storage/layer-store.ts";
+import { Layout } from "#drivers/storage/layout.ts";
+import { defaultLimits } from "#drivers/storage/options.ts";
+import { ReferenceCounts } from "#drivers/storage/reference-counts.ts";
+import { SyncBatch } from "#drivers/storage/sync-batch.ts";
+import { TreeJobs } from "#drivers/storage/tree-jobs.ts";
+import { WorkerPool } from "#drivers/storage/worker/worker-pool.ts";
+import { silentLogger } from "#observability/logger.ts";
 import { mount, unmount } from "#kernel/mount.ts";
 import { eventually } from "../support/eventually.ts";
 import { imageOf, layerOf, putImage, removeImage, StorageFixture, type TestLayer } from "../support/storage.ts";
@@ -79,6 +87,77 @@ describe("a full disk", () => {
       unmount(directory);
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe("a disk that fails to write", () => {
+  /** Layers on a disk whose syncs fail while `failing`. */
+  async function storeOn(directory: string, disk: { failing: boolean }) {
+    await using undo = new AsyncDisposableStack();
+    const layout = new Layout({ imageRoot: directory, containerRoot: directory, runRoot: directory });
+    await layout.create();
+    const pool = (entry: "./inflate-worker.ts" | "./storage-worker.ts") =>
+      undo.adopt(new WorkerPool({ name: "test", entry, size: 1, idleMs: 1000 }), (one) => one.close());
+    const trees = undo.adopt(new TreeJobs(layout, silentLogger, 1000), (jobs) => jobs.close());
+    const sync = async (): Promise<void> => {
+      if (disk.failing) throw new Error("EIO");
+    };
+    const layers = new LayerStore({
+      layout,
+      logger: silentLogger,
+      unpacking: {
+        limits: defaultLimits,
+        retry: { retries: 0, retryDelayMs: 1 },
+        inflaters: pool("./inflate-worker.ts"),
+        unpackers: pool("./storage-worker.ts"),
+      },
+      trees,
+      disk: new SyncBatch({ sync, close: async () => {} }),
+      references: new ReferenceCounts(60_000),
+      inContainers: () => false,
+    });
+    undo.defer(() => layers.close());
+    const open = undo.move();
+    return { layers, layout, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  }
+
+  it("loses the layers that it may have lost, and what was done to them, until they are pulled again", async () => {
+    await using undo = new AsyncDisposableStack();
+    const directory = await mkdtemp(path.join(os.tmpdir(), "berth-storage-"));
+    undo.defer(() => rm(directory, { recursive: true }));
+    const disk = { failing: true };
+    const { layers, layout } = undo.use(await storeOn(directory, disk));
+    const lower = layerOf([{ path: "dir/", kind: "directory", mode: 0o1777 }]);
+    const upper = layerOf([{ path: "dir/file" }]);
+    const chainIds = [lower.chainId, upper.chainId];
+    const addBoth = async (): Promise<void> => {
+      for (const layer of [lower, upper]) await layers.add(layer, { signal: new AbortController().signal });
+    };
+
+    await addBoth();
+    await assert.rejects(layers.synced(chainIds), { kind: "data-loss", message: /could not be synced to disk/ });
+    assert.deepEqual(
+      chainIds.map((chainId) => layers.has(chainId)),
+      [false, false],
+    );
+    const gone = async () => ((await readdir(layout.layers)).length === 0 ? true : undefined);
+    await eventually("lost layers leave their places", gone);
+
+    disk.failing = false;
+    await addBoth();
+    await layers.synced(chainIds);
+    disk.failing = true;
+    await layers.completeParents(chainIds);
+    await assert.rejects(layers.synced(chainIds), { kind: "data-loss" });
+    assert.deepEqual(
+      chainIds.map((chainId) => layers.has(chainId)),
+      [true, false],
+    );
+    disk.failing = false;
+    await addBoth();
+    await layers.completeParents(chainIds);
+    await layers.synced(chainIds);
+    assert.equal(((await stat(path.join(layout.diff(upper.chainId), "dir"))).mode & 0o7777).toString(8), "1777");
   });
 });
 
