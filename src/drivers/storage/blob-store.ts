@@ -5,7 +5,7 @@ import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
-import type { LayerSource } from "./index.ts";
+import type { FetchOptions, LayerSource, UnpackProgress } from "./index.ts";
 import { LayerFeed } from "./layer-feed.ts";
 import { digestParts, type Layout } from "./layout.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
@@ -25,7 +25,7 @@ export class BlobStore {
   readonly #references: ReferenceCounts<Digest>;
   readonly #sizes = new Map<Digest, number>();
   readonly #places = new KeyedMutex<Digest>();
-  readonly #flights = new SharedFlight<Digest, void, never>();
+  readonly #flights = new SharedFlight<Digest, void, UnpackProgress>();
 
   constructor(parts: {
     layout: Layout;
@@ -79,14 +79,14 @@ export class BlobStore {
     await this.#placed(digest, bytes.length, (file) => writeFile(file, bytes, { flag: "wx", mode: 0o600 }));
   }
 
-  async add(source: LayerSource, options: { signal: AbortSignal }): Promise<void> {
+  async add(source: LayerSource, options: FetchOptions): Promise<void> {
     const { digest, sizeBytes } = source;
     digestParts(digest);
     this.#references.claim(digest);
     if (this.has(digest)) return;
-    await this.#flights.join(digest, options, (signal) =>
+    await this.#flights.join(digest, options, (signal, onProgress) =>
       this.#placed(digest, sizeBytes, async (file) => {
-        const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, ...this.#retry });
+        const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, onProgress, ...this.#retry });
         await feed.run(
           this.#writers.start("write-blob", { digest, sizeBytes, file, ...feed.memory }, { onTaken: feed.taken }),
         );

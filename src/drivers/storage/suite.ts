@@ -100,10 +100,14 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       }
     });
 
-    it("keeps blobs under their digest and refuses others", async () => {
+    it("keeps blobs under their digest, reports their progress, and refuses others", async () => {
       const [put, added] = [randomBytes(50), randomBytes(60)];
       await storage.putBlob(sha256(put), put);
-      await storage.addBlob(sourceOf(added), { signal });
+      const progress: number[] = [];
+      const onProgress = ({ compressedBytes }: { compressedBytes: number }): void =>
+        void progress.push(compressedBytes);
+      await storage.addBlob(sourceOf(added), { signal, onProgress });
+      assert.equal(progress.at(-1), added.length);
       assert.deepEqual(Buffer.from(await storage.readBlob(sha256(put))), put);
       assert.deepEqual(Buffer.from(await storage.readBlob(sha256(added))), added);
       await assert.rejects(storage.putBlob(sha256(randomBytes(4)), added), { kind: "data-loss" });
