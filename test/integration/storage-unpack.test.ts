@@ -231,15 +231,19 @@ describe("an unpacked layer", () => {
       { path: "in", pax: { path: Buffer.from("\xfcber/in", "latin1") } },
       { path: "link", kind: "hardlink", target: "kept" },
       { path: "was-tree", content: "f" },
+      { path: "was-link", kind: "symlink", target: "nowhere" },
     ];
     const replaced: TarPart[] = [
       { path: "was-tree/implied/deep/file", content: "x".repeat(5000) },
+      { path: "was-link/", kind: "symlink", target: "was-tree/implied" },
+      { path: "was-link/by-link/file" },
       { path: "was-tree/one", content: "y".repeat(5000) },
       { path: "was-tree/other", kind: "hardlink", target: "was-tree/one" },
       { path: "was-tree/outside", kind: "hardlink", target: "kept" },
       { path: "was-tree/.wh.gone" },
       { path: "twice", kind: "symlink", target: "nowhere" },
       { path: "link" },
+      { path: "was-link" },
     ];
     const [kept, ...others] = parts;
     assert.ok(kept !== undefined);
@@ -247,7 +251,8 @@ describe("an unpacked layer", () => {
     const layer = layerOf([kept, ...replaced, ...others]);
     const info = await fixture.add(layer);
     assert.equal(info.unpackedSizeBytes, plain.unpackedSizeBytes);
-    const below = layerOf(["implied", "implied/deep"].map((name) => ({ path: `was-tree/${name}`, kind: "directory" })));
+    const lower = ["was-tree/implied/deep", "was-link/by-link"].map((name) => ({ path: name, kind: "directory" }));
+    const below = layerOf(lower);
     await fixture.add(below);
     const image = imageOf([below, layer]);
     await putImage(fixture.storage, image);
@@ -259,7 +264,7 @@ describe("an unpacked layer", () => {
     await rm(fixture.diff(layer.chainId, "twice"));
     const after = await checkStore(fixture.roots, { quick: false });
     await removeImage(fixture.storage, image.id);
-    assert.match(after.problems.join("\n"), /layer \S+ is damaged: it has 5 of its 6 files/);
+    assert.match(after.problems.join("\n"), /layer \S+ is damaged: it has 6 of its 7 files/);
   });
 
   it("sets the mode and owner of the root when the layer says so", async () => {

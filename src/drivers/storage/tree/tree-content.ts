@@ -12,9 +12,13 @@ const bytesPerStatBlock = 512;
 
 /**
  * Counts a file, or a directory with all below it. Files that have names elsewhere too are left out, those with several names in the tree
- * count once. Follows no symlink. Synchronous: for workers.
+ * count once. `onDirectory` is told of each directory. Follows no symlink. Synchronous: for workers.
  */
-export function treeContent(path: string | Buffer, blockBytes: number): TreeContent {
+export function treeContent(
+  path: string | Buffer,
+  blockBytes: number,
+  onDirectory: (path: Buffer) => void,
+): TreeContent {
   const content: TreeContent = { inodes: 0, directories: 0, fileBytes: 0 };
   /** Names not seen yet of files with several. */
   const namesLeft = new Map<number, number>();
@@ -23,6 +27,7 @@ export function treeContent(path: string | Buffer, blockBytes: number): TreeCont
     const stats = lstatSync(entry);
     if (stats.isDirectory()) {
       content.directories += 1;
+      onDirectory(entry);
       pending.push(entry);
     } else if (stats.nlink > 1) {
       const left = (namesLeft.get(stats.ino) ?? stats.nlink) - 1;

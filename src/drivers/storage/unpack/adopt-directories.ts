@@ -2,6 +2,7 @@ import { chmodSync, closeSync, lchownSync, lstatSync, type BigIntStats } from "n
 import { hasErrno } from "#errors/domain-error.ts";
 import { openDirectory, type ThreadRoot } from "#kernel/chroot.ts";
 import { setTimes } from "#kernel/file-metadata.ts";
+import { lstatOrNone } from "../tree/overlay-entry.ts";
 import { systemPath } from "./entry-path.ts";
 
 export interface AdoptRequest {
@@ -47,7 +48,8 @@ function findBelow(path: string | Buffer, lowers: readonly number[], root: Threa
 }
 
 function apply(path: string | Buffer, { uid, gid, mode, mtimeNs }: BigIntStats): void {
-  if (!lstatSync(path).isDirectory()) return;
+  // A later entry may have taken the place of the directory, or of a link that led to it.
+  if (lstatOrNone(path)?.isDirectory() !== true) return;
   lchownSync(path, Number(uid), Number(gid));
   chmodSync(path, Number(mode & 0o7777n));
   const seconds = mtimeNs / nsPerSecond;

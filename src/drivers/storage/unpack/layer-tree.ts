@@ -96,14 +96,13 @@ export class LayerTree {
   #remove(path: string): "whiteout" | "other" {
     const target = systemPath(path);
     const existing = lstatSync(target);
-    const content = treeContent(target, diskBlockBytes);
+    const content = treeContent(target, diskBlockBytes, (directory) => {
+      this.implied.delete(directory.toString("latin1"));
+    });
     rmSync(target, { recursive: existing.isDirectory(), force: true });
     this.inodes -= content.inodes;
     this.directories -= content.directories;
     this.removedBytes += content.fileBytes;
-    this.implied.delete(path);
-    if (existing.isDirectory())
-      for (const implied of this.implied) if (implied.startsWith(`${path}/`)) this.implied.delete(implied);
     return isWhiteout(existing) ? "whiteout" : "other";
   }
 
