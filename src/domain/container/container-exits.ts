@@ -1,5 +1,6 @@
 import type { ProcessRef, ProcessWatch } from "#drivers/processes/index.ts";
 import type { ExitRecord } from "#drivers/monitor/index.ts";
+import type { OciRuntime } from "#drivers/oci-runtime/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { InFlight } from "#lib/in-flight.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
@@ -63,9 +64,9 @@ export class ContainerExits {
     return this.#settling.run(id, () => this.#settle(id));
   }
 
-  /** Waits for the freeing of what an ended container held; rejects when that failed. */
-  async cleaned(id: string): Promise<void> {
-    await this.#cleanups.get(id);
+  /** Waits for the freeing of what an ended container held, which a daemon that was killed may have left to us; rejects when that fails. */
+  async cleaned(container: Container): Promise<void> {
+    await (this.#cleanups.get(container.id) ?? this.#cleanUp(container));
   }
 
   forget(id: string): void {
@@ -171,11 +172,21 @@ export class ContainerExits {
   }
 
   async #cleanUp(container: Container): Promise<void> {
-    const { runtimes, storage, cgroups, sandboxes } = this.#drivers;
-    await runtimes.get(container.runtimeHandler).delete(container.id);
+    const { storage, cgroups, sandboxes } = this.#drivers;
+    await this.#runtimeOf(container)?.delete(container.id);
     await storage.unmountRootfs(container.id);
     const sandbox = sandboxes.index.current(container.sandboxId);
     if (sandbox !== undefined) await cgroups.removeMonitorGroup(sandbox.cgroupParent, container.id);
+  }
+
+  /** A handler that was taken out of the configuration must not make its ended containers stay for ever. */
+  #runtimeOf({ id, runtimeHandler }: Container): OciRuntime | undefined {
+    try {
+      return this.#drivers.runtimes.get(runtimeHandler);
+    } catch (error) {
+      this.#drivers.logger.warn("what the runtime has of an ended container stays", { container: id, error });
+      return undefined;
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { Streams, StdioEnds, WantedStdio } from "#drivers/streams/index.ts"
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { Container } from "./container.ts";
 import { processForExec } from "./exec-sync.ts";
+import { whileRunning } from "./while-running.ts";
 
 /** A command that runs in a container with its standard streams in somebody's hands. */
 export interface ExecSession {
@@ -29,7 +30,7 @@ export async function startExec(
   await using undo = new AsyncDisposableStack();
   const stdio = undo.use(await drivers.streams.processStdio(wanted));
   const runtime = drivers.runtimes.get(container.runtimeHandler);
-  const exec = await runtime.startExec(container.id, process, stdio);
+  const exec = await whileRunning(drivers, container, runtime.startExec(container.id, process, stdio));
   undo.defer(() => exec.kill());
   if (container.process !== undefined) {
     const watch = drivers.processes.watch(container.process);

@@ -5,6 +5,7 @@ import type { ContainerDrivers } from "./container-drivers.ts";
 import type { Container } from "./container.ts";
 import { processFile } from "./create-container.ts";
 import { execProcess } from "./oci-spec/exec-process.ts";
+import { whileRunning } from "./while-running.ts";
 
 /** How soon after the request the runtime moves the new process into the container's cgroups, at the latest. */
 const movesWithinMs = 50;
@@ -27,7 +28,8 @@ export async function execSync(
   const process = await processForExec(drivers, container, command, false);
   const runtime = drivers.runtimes.get(container.runtimeHandler);
   const timeout = timeoutSeconds > 0 ? { timeoutMs: timeoutSeconds * 1000 } : {};
-  const { timedOut, ...result } = await runtime.exec(container.id, process, { ...timeout, maxOutputBytes });
+  const executing = runtime.exec(container.id, process, { ...timeout, maxOutputBytes });
+  const { timedOut, ...result } = await whileRunning(drivers, container, executing);
   if (timedOut) {
     throw new DomainError(
       "deadline-exceeded",

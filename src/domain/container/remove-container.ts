@@ -15,7 +15,7 @@ export async function removeContainer(
   );
   if (removing === undefined) return;
   await exits
-    .cleaned(container.id)
+    .cleaned(container)
     .catch(() => drivers.runtimes.get(container.runtimeHandler).delete(container.id, { force: true }));
   await releaseContainer(drivers, container);
   exits.forget(container.id);

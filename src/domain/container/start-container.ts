@@ -15,19 +15,14 @@ export async function startContainer(
   exits: ContainerExits,
   container: Container,
 ): Promise<void> {
-  const { store, sandboxes } = drivers;
+  const { store } = drivers;
   if (container.state.kind !== "created") {
     throw new DomainError(
       "failed-precondition",
       `container ${container.id} is ${container.state.kind}, only a created one can be started`,
     );
   }
-  if (sandboxes.index.current(container.sandboxId)?.state.kind !== "ready") {
-    throw new DomainError(
-      "failed-precondition",
-      `container ${container.id} cannot be started: its pod sandbox ${container.sandboxId} is not ready`,
-    );
-  }
+  if (!isPodReady(drivers, container)) throw podNotReady(container);
   const startedAtNs = nowNs();
   store.adopt({ ...container, state: { kind: "created", startingAtNs: startedAtNs } });
   exits.watch(container);
@@ -35,6 +30,8 @@ export async function startContainer(
   try {
     started = await startProcesses(drivers, container);
   } catch (error) {
+    // Whoever stops the pod has ended the process that waited: that is its end, and no failure of the start.
+    if (!isPodReady(drivers, container)) throw podNotReady(container, error);
     await recordStartError(drivers, container, error);
     throw error;
   }
@@ -47,6 +44,19 @@ export async function startContainer(
   await forgetCheckpoint(drivers, exits, container, now);
   drivers.logger.info("container is started", { container: container.id });
   drivers.publish("started", now ?? container);
+}
+
+function isPodReady({ sandboxes }: ContainerDrivers, { sandboxId }: Container): boolean {
+  return sandboxes.index.current(sandboxId)?.state.kind === "ready";
+}
+
+function podNotReady({ id, sandboxId }: Container, cause?: unknown): DomainError {
+  const why = cause === undefined ? "" : `: ${messageOf(cause)}`;
+  return new DomainError(
+    "failed-precondition",
+    `container ${id} cannot be started: its pod sandbox ${sandboxId} is not ready${why}`,
+    { cause },
+  );
 }
 
 /** Gives what is known of a container only now. */
