@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TestDaemon } from "../support/daemon.ts";
@@ -32,6 +33,8 @@ describe(
 
       const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []));
       context.diagnostic(`${node.told()}; killed ${await killed.catch(() => 0)} times`);
+      const log = process.env["BERTH_CHAOS_LOG"];
+      if (log !== undefined) copyFileSync(daemon.places.daemonLog, log);
       assert.deepEqual(failures, []);
       assert.ok(node.pods > podsAtOnce && node.images > 0, "nothing was done");
       await daemon.holdsNoMoreThan(before);

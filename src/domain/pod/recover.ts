@@ -9,6 +9,7 @@ import { removeOne } from "./end-pod.ts";
 import type { InfraWatch } from "./infra-watch.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 import { recoverCheckpoints, recoverRestore } from "./recover-checkpoints.ts";
+import { sweepUnclaimed } from "./sweep-unclaimed.ts";
 
 /** Records of both kinds, as the daemon of before has left them. */
 export interface RecoverySources {
@@ -42,7 +43,7 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
     await finishPods(drivers, sources.stop);
-    await sweep(drivers, new Set(lost));
+    await sweepUnclaimed(drivers, new Set(lost));
   };
 }
 
@@ -146,30 +147,5 @@ async function finishPods(drivers: PodDrivers, stop: RecoverySources["stop"]): P
         error,
       }),
     );
-  }
-}
-
-/** Removes what no record claims. Things of a record that was set aside stay, for whoever repairs it. */
-async function sweep(drivers: PodDrivers, lost: ReadonlySet<string>): Promise<void> {
-  const { sandbox, container, logger } = drivers;
-  const sandboxIds = new Set([...sandbox.store.index.all().map(({ id }) => id), ...lost]);
-  const known = (id: string): boolean => sandboxIds.has(id) || container.store.index.current(id) !== undefined;
-  const orphans = async (ids: Promise<string[]>, remove: (id: string) => Promise<void>): Promise<void> => {
-    for (const id of (await ids).filter((one) => !known(one))) {
-      logger.warn("removing what no pod or container claims", { id });
-      await remove(id);
-    }
-  };
-  const steps: [string, () => Promise<void>][] = [
-    ["namespaces", () => orphans(sandbox.namespaces.pinned(), (id) => sandbox.namespaces.unpin(id))],
-    ["sandbox files", () => orphans(sandbox.files.ids(), (id) => sandbox.files.remove(id))],
-    ["bundles", () => orphans(container.bundles.ids(), (id) => container.bundles.remove(id))],
-    ["root file systems", () => orphans(container.storage.rootfsIds(), (id) => container.storage.removeRootfs(id))],
-    ["image volumes", () => orphans(container.imageVolumes.ids(), (id) => container.imageVolumes.remove(id))],
-    ["networks", () => sandbox.network.gc(sandboxIds)],
-    ["host ports", () => sandbox.hostPorts.sweep(sandboxIds)],
-  ];
-  for (const [what, step] of steps) {
-    await step().catch((error: unknown) => logger.warn(`sweeping ${what} failed`, { error }));
   }
 }

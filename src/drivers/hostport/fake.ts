@@ -21,8 +21,8 @@ export class FakeHostPorts implements HostPorts {
     this.open.delete(sandboxId);
   }
 
-  async sweep(validIds: ReadonlySet<string>): Promise<void> {
-    for (const id of this.open.keys()) if (!validIds.has(id)) this.open.delete(id);
+  async sweep(isValid: (sandboxId: string) => boolean): Promise<void> {
+    for (const id of this.open.keys()) if (!isValid(id)) this.open.delete(id);
   }
 
   #enter(operation: "add" | "remove"): void {

@@ -134,7 +134,7 @@ test("rules from before a restart are read from the kernel, swept, and removed",
   machine.answer = (_program, input) =>
     input === "" ? { stdout: JSON.stringify({ nftables: [{ map: { name: "any4", elem } }] }) } : undefined;
   await assert.rejects(machine.hostPorts.add("new", ["10.1.0.3"], [web]), /in use by pod sandbox old/);
-  await machine.hostPorts.sweep(new Set(["old"]));
+  await machine.hostPorts.sweep((id) => id === "old");
   const [sweeping, ...more] = machine.inputs("nft");
   assert.deepEqual(more, []);
   assert.match(sweeping ?? "", /delete element inet berth-hostports any4 \{ tcp \. 8081 \}/);
@@ -147,7 +147,7 @@ test("what another daemon of the machine has is refused by name while it has it,
   let elem: unknown[] = [theirs];
   machine.answer = (_program, input) =>
     input === "" ? { stdout: JSON.stringify({ nftables: [{ map: { name: "any4", elem } }] }) } : undefined;
-  await machine.hostPorts.sweep(new Set());
+  await machine.hostPorts.sweep(() => false);
   const adding = machine.hostPorts.add("abc", ["10.1.0.2"], [web]);
   await assert.rejects(adding, {
     kind: "already-exists",
@@ -161,7 +161,7 @@ test("what another daemon of the machine has is refused by name while it has it,
 
 test("a port that another daemon took meanwhile is refused by name", async () => {
   await using machine = await FakeMachine.with("nft");
-  await machine.hostPorts.sweep(new Set());
+  await machine.hostPorts.sweep(() => false);
   const theirs = [{ elem: { val: { concat: ["tcp", 8080] }, comment: "bb:foreign" } }, { concat: ["10.9.0.2", 80] }];
   machine.answer = (_program, input) =>
     input === ""
@@ -199,7 +199,7 @@ test("without nft, iptables is used; without both, opening fails and closing has
   await using bare = await FakeMachine.with();
   await assert.rejects(bare.hostPorts.add("abc", ["10.1.0.2"], [web]), { kind: "failed-precondition" });
   await bare.hostPorts.remove("abc");
-  await bare.hostPorts.sweep(new Set());
+  await bare.hostPorts.sweep(() => false);
 });
 
 test("a pod without mappings starts nothing beyond looking at what is there", async () => {

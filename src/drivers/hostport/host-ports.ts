@@ -77,12 +77,12 @@ class FilteredHostPorts implements HostPorts {
     this.#forget(known, sandboxId);
   }
 
-  async sweep(validIds: ReadonlySet<string>): Promise<void> {
+  async sweep(isValid: (sandboxId: string) => boolean): Promise<void> {
     const filter = await this.#findFilter();
     if (filter === undefined) return;
     const known = await this.#load(filter);
     // A list of now: pods that come while ports are closed are not to be swept.
-    const stale = Array.from(known.keys()).filter((id) => !validIds.has(id));
+    const stale = Array.from(known.keys()).filter((id) => !isValid(id));
     for (const sandboxId of stale) await this.remove(sandboxId);
   }
 

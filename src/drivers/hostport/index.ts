@@ -21,6 +21,6 @@ export interface HostPorts {
   add(sandboxId: string, podIps: readonly string[], mappings: readonly HostPortMapping[]): Promise<void>;
   /** Closes all ports of a pod; nothing to do when it has none. @throws DomainError internal */
   remove(sandboxId: string): Promise<void>;
-  /** Closes the ports of all pods but these. For the start of the daemon. @throws DomainError internal */
-  sweep(validIds: ReadonlySet<string>): Promise<void>;
+  /** Closes the ports of pods that are not valid by then. For the start of the daemon. @throws DomainError internal */
+  sweep(isValid: (sandboxId: string) => boolean): Promise<void>;
 }
