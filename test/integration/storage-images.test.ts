@@ -214,6 +214,21 @@ describe("a check of the store", () => {
   });
 });
 
+describe("a blob that was damaged or lost on the disk", () => {
+  it("is written again when a pull brings it", async () => {
+    const bytes = randomBytes(100);
+    const place = fixture.storage.blobPath(sha256(bytes));
+    const damages = [() => writeFile(place, randomBytes(100)), () => writeFile(place, ""), () => rm(place)];
+    await fixture.storage.putBlob(sha256(bytes), bytes);
+    for (const damage of damages) {
+      await damage();
+      await fixture.storage.putBlob(sha256(bytes), bytes);
+      assert.deepEqual(Buffer.from(await fixture.storage.readBlob(sha256(bytes))), bytes);
+    }
+    assert.equal(fixture.storage.imageUsage().usedBytes, 100);
+  });
+});
+
 describe("opening the storage", () => {
   it("removes layers and blobs without an image, and everything half-made", async () => {
     const layer = await addedLayer();

@@ -85,7 +85,7 @@ export const berth = section("berth", "Options of berth's own, which CRI-O does 
     environment: "BERTH_SHUTDOWN_TIMEOUT",
     check: between(100, 600_000),
     description:
-      "How long requests may take to finish after SIGTERM before the daemon exits regardless. Containers run on.",
+      "How long the daemon may take to end after SIGTERM before it exits regardless; requests under way have four fifths of it. Containers run on.",
   }),
   eventHistory: integer("event_history", {
     default: 1000,

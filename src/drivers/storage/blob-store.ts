@@ -72,11 +72,22 @@ export class BlobStore {
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {
     digestParts(digest);
     this.#references.claim(digest);
-    if (this.has(digest)) return;
+    if (this.has(digest)) {
+      if (await this.#isOnDisk(digest, bytes)) return;
+      this.#sizes.delete(digest);
+    }
     const content = new CheckedContent(digest, bytes.length);
     content.update(bytes);
     content.finish();
     await this.#placed(digest, bytes.length, (file) => writeFile(file, bytes, { flag: "wx", mode: 0o600 }));
+  }
+
+  /** Whether the file still is what it was: a configuration that was damaged has to come back with the next pull. */
+  async #isOnDisk(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    return await readFile(this.#layout.blob(digest)).then(
+      (found) => found.equals(bytes),
+      () => false,
+    );
   }
 
   async add(source: LayerSource, options: FetchOptions): Promise<void> {
