@@ -10,8 +10,8 @@ export interface IdMapRange {
 /** Namespaces that outlive their makers: each is a bind mount below one directory, named after its sandbox. */
 export interface Namespaces {
   /**
-   * Makes the namespaces together, all of them belonging to the user namespace where one is among them, `lo` up in the network one, hostname and sysctls set, and pins them. On failure nothing stays.
-   * Undone by `unpin`.
+   * Makes the namespaces together, all of them belonging to the user namespace where one is among them, `lo` up in the network one, hostname and
+   * sysctls set, and pins them. On failure none of them stays, and what the sandbox has already does. Undone by `unpin`.
    * @throws DomainError invalid-argument for a sysctl that the kernel refuses, internal otherwise
    */
   pin(

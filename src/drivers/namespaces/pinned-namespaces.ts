@@ -26,6 +26,13 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
     await thread.makeNamespaces({ ...request, of: holder.pid });
   }
 
+  async function unpin(kind: NamespaceKind, id: string): Promise<void> {
+    const pin = pinOf(kind, id);
+    // The last reference may be a process that still ends: detach, and let the kernel free the rest.
+    while (await unmountOffThread(pin, { lazy: true }));
+    await rm(pin, { force: true });
+  }
+
   return {
     async pin(sandboxId, wanted, settings) {
       made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 })));
@@ -40,21 +47,15 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
         if (settings.idMaps === undefined) await thread.makeNamespaces(request);
         else await makeInUserNamespace(request, settings.idMaps);
       } catch (error) {
-        await this.unpin(sandboxId);
+        // Those that the sandbox had before are not ours to take away.
+        await settleAll(wanted.map((kind) => unpin(kind, sandboxId)));
         throw pinError(sandboxId, wanted, settings.sysctls, error);
       }
       return Object.fromEntries(pins.map((pin) => [pin.kind, pin.path]));
     },
 
     async unpin(sandboxId) {
-      await settleAll(
-        kinds.map(async (kind) => {
-          const pin = pinOf(kind, sandboxId);
-          // The last reference may be a process that still ends: detach, and let the kernel free the rest.
-          while (await unmountOffThread(pin, { lazy: true }));
-          await rm(pin, { force: true });
-        }),
-      );
+      await settleAll(kinds.map((kind) => unpin(kind, sandboxId)));
     },
 
     async pinned() {
