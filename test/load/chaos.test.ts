@@ -36,7 +36,7 @@ describe(
       const log = process.env["BERTH_CHAOS_LOG"];
       if (log !== undefined) copyFileSync(daemon.places.daemonLog, log);
       assert.deepEqual(failures, []);
-      assert.ok(node.pods > podsAtOnce && node.images > 0, "nothing was done");
+      assert.ok(node.pods > 0 && node.images > 0, "nothing was done");
       await daemon.holdsNoMoreThan(before);
     });
   },
