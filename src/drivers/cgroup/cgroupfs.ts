@@ -69,12 +69,12 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       const directories = new Set(
         controllers.flatMap((controller) => groupDirectory(hierarchy, controller, group) ?? []),
       );
-      await Promise.all(
-        [...directories].map(async (directory) => {
-          await mkdir(directory, { recursive: true });
-          await writeFile(path.join(directory, "cgroup.procs"), String(pid));
-        }),
-      );
+      // One after the other: each waits for the kernel's lock on moves, and together they would hold all threads of Node's pool, while
+      // the container's root file system is being made.
+      for (const directory of directories) {
+        await mkdir(directory, { recursive: true });
+        await writeFile(path.join(directory, "cgroup.procs"), String(pid));
+      }
     },
 
     async makePodGroup(parent, sandboxId) {
