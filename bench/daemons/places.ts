@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { mount } from "#kernel/mount.ts";
 import type { Territory } from "../../test/support/footprint.ts";
 import { freeSubnetPrefix } from "../../test/support/subnet.ts";
 
@@ -57,6 +58,8 @@ export function makePlaces(name: string, id: string, network: NetworkSettings): 
   const owned: OwnedPlaces = { owner: process.pid, places };
   writeFileSync(path.join(folder, placesFile), JSON.stringify(owned));
   for (const made of [places.root, places.runroot, places.conflistFolder, places.podLogFolder]) mkdirSync(made);
+  // As /run is on a node. It goes with all else that is mounted below the folder.
+  mount("bench", places.runroot, "tmpfs", 0, "mode=755");
   writeFileSync(path.join(places.conflistFolder, "10-bench.conflist"), conflist(places, network));
   return places;
 }
