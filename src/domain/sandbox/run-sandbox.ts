@@ -18,6 +18,9 @@ import { mountLabel } from "./selinux-labels.ts";
 import type { StandbyNetwork } from "./standby-networks.ts";
 import { isNetworkSysctl, sandboxSysctls } from "./sysctls.ts";
 
+/** How soon after the request for a pod the monitor of its first container is moved into its cgroups, mostly. */
+const firstContainerWithinMs = 100;
+
 const hostHosts = "/etc/hosts";
 
 /**
@@ -31,6 +34,7 @@ export async function runSandbox(
   runtimeHandler: string,
 ): Promise<Sandbox> {
   const { store, logger } = drivers;
+  drivers.cgroups.expectMoves(firstContainerWithinMs);
   drivers.settings.checkHandler(runtimeHandler);
   checkLabels(request.labels);
   if (requestedUserNamespace(request) !== undefined) drivers.settings.checkUserNamespaces(runtimeHandler);
@@ -55,7 +59,8 @@ export async function runSandbox(
   const running = drivers.infra.isNeeded(complete) ? await startInfra(drivers, complete, undo) : complete;
   const ready = await store.transition(running, { kind: "ready" });
   undo.move();
-  await makeOwnGroup(drivers, ready);
+  // Nobody waits for it: moves that were announced may hold the kernel's lock on groups.
+  void makeOwnGroup(drivers, ready);
   logger.info("pod sandbox is ready", {
     sandbox: ready.id,
     pod: `${request.metadata.namespace}/${request.metadata.name}`,

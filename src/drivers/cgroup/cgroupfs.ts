@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { kernelLogTail } from "#kernel/kernel-log.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import {
   isMissing,
   killGroup,
@@ -29,6 +30,7 @@ const monitorControllers = ["memory", "cpu", "pids"];
 export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy = findHierarchy()): Cgroups {
   const monitorGroup = (parent: string, id: string): string => path.join(parent, `crio-conmon-${id}`);
   const migrationLock = new MigrationLock(hierarchy);
+  const podGroups = new KeyedMutex<string>();
 
   return {
     version: hierarchy.version,
@@ -79,12 +81,12 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
 
     async makePodGroup(parent, sandboxId) {
       const directory = podGroup(hierarchy, path.posix.join(parent, `crio-${sandboxId}`));
-      if (directory !== undefined) await mkdir(directory);
+      if (directory !== undefined) await podGroups.run(directory, () => mkdir(directory));
     },
 
     async removePodGroup(parent, sandboxId) {
       const directory = podGroup(hierarchy, path.posix.join(parent, `crio-${sandboxId}`));
-      if (directory !== undefined) await removeIfEmpty(directory);
+      if (directory !== undefined) await podGroups.run(directory, () => removeIfEmpty(directory));
     },
 
     // Whatever the handler's monitor_cgroup is now: it may have been another when the group was made.

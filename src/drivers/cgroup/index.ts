@@ -51,7 +51,7 @@ export interface Cgroups {
    * pod and asks for its network. Undone by `removePodGroup`.
    */
   makePodGroup(parent: string, sandboxId: string): Promise<void>;
-  /** Idempotent, also for a pod that never had it. */
+  /** After a `makePodGroup` that is under way. Idempotent, also for a pod that never had it. */
   removePodGroup(parent: string, sandboxId: string): Promise<void>;
   /** Removes the monitor's group. Idempotent. */
   removeMonitorGroup(parent: string, containerId: string): Promise<void>;
