@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
 import { connect, type CriClient } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { forceAway } from "../../test/support/force-away.ts";
@@ -94,6 +95,8 @@ export class OwnDaemon implements Daemon, AsyncDisposable {
 
   /** Starts the process and resolves once it answers Version and says that its network is ready. */
   async start(): Promise<void> {
+    // As a kubelet does for each pod.
+    await cgroupfsCgroups({ monitorCgroup: () => "" }).createParent(this.podsCgroup);
     await this.launch();
     const until = Date.now() + startTimeoutMs;
     const ended = new AbortController();
