@@ -69,6 +69,7 @@ describe("HTTP on the CRI socket", { skip: cannotRunPods() }, () => {
     const scope = process.env["BERTH_TEST_CGROUP_MANAGER"] === "systemd" ? ".scope" : "";
     const group = path.join(daemon.places.cgroupParent, `crio-${pod.id}${scope}`);
     const procs = cgroupFile("memory", group, "cgroup.procs");
+    await eventually("the group to be made", () => existsSync(procs) || undefined);
     assert.equal(readFileSync(procs, "utf8"), "");
     assert.equal((await ask(`/containers/${pod.id}`)).status, 200);
     await stopPod(daemon, pod.id);
