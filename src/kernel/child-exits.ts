@@ -28,9 +28,9 @@ export function exitCodeOf(status: ExitStatus): number {
 
 // The end of a child is seen at once, and what is left of it is taken away a little later and by another thread. At once would be amid
 // the end of its last thread: both then clear the caches of /proc/PID, one in a loop until the other is done, which took this process
-// four milliseconds of a processor for each child, and under load many times that. On a busy machine that thread may get no processor for some
-// tens of milliseconds.
-const reapAfterMs = 200;
+// four milliseconds of a processor for each child, and under load many times that. Later would save a little more where the machine is busy, but
+// who kills a command looks for it soon after, and what is not taken away is still there.
+const reapAfterMs = 20;
 
 const awaited = new Map<number, (status: ExitStatus) => void>();
 const orphanListeners = new Set<(pid: number, status: ExitStatus) => void>();
