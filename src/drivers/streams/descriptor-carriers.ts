@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { attachToMonitor } from "./attach-socket.ts";
 import type { Carriers } from "./index.ts";
+import { OwnedDescriptor } from "./owned-descriptor.ts";
 import { connectSocket } from "./loopback-connection.ts";
 import { TerminalStream } from "./terminal.ts";
 
@@ -16,10 +17,8 @@ export const descriptorCarriers: Carriers = {
 };
 
 function pipeEnd(fd: number, ways: { readable: boolean; writable: boolean }): Socket {
-  try {
-    return new Socket({ fd, ...ways });
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+  using descriptor = new OwnedDescriptor(fd);
+  const socket = new Socket({ fd, ...ways });
+  descriptor.handOver();
+  return socket;
 }

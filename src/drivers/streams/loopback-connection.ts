@@ -15,7 +15,8 @@ export async function connectSocket(fd: number, family: IpFamily, port: number, 
   } catch (error) {
     throw new DomainError("unavailable", messageOf(error), { cause: error });
   }
-  const socket = new Socket({ fd: descriptor.handOver(), readable: true, writable: true, allowHalfOpen: true });
+  const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  descriptor.handOver();
   socket.setNoDelay();
   return socket;
 }
