@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, write } from "node:fs";
+import { closeSync, constants, openSync, readFile, write } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -6,6 +6,7 @@ import type { Hierarchy } from "./hierarchy.ts";
 
 // Probes make this run all the time: the interface with promises costs five times as much.
 const writeTo = promisify(write);
+const read = promisify(readFile);
 
 /** Below what a grace period of RCU lasts, after which the kernel makes the next mover wait again. */
 const repeatMs = 10;
@@ -48,7 +49,8 @@ export class MigrationLock {
     try {
       while (performance.now() < this.#neededUntilMs) {
         // Asked again and again: whoever moves this process elsewhere must not find it moved back.
-        const file = ownProcessesFile(this.#hierarchy, readFileSync(this.#selfGroups, "utf8"));
+        // Not on this thread: older kernels hold the same lock for it.
+        const file = ownProcessesFile(this.#hierarchy, await read(this.#selfGroups, "utf8"));
         if (file === undefined) return;
         await this.#takeRepeatedly(file, performance.now() + groupKnownMs);
       }
