@@ -27,8 +27,6 @@ export interface Footprint {
 
 /** What the daemon's own command line has, and no child's. */
 const daemonWords = "/src/main.ts serve";
-/** What a daemon that was killed leaves where other runtimes may be writing too: it is swept when it is old. */
-const halfWrittenAttachment = /\/cni\/[^/]*\.tmp$/;
 const cgroupRoot = "/sys/fs/cgroup";
 /** Deep enough for a record, a bundle or a layer's folder; what lies below belongs to images. */
 const storageDepth = 3;
@@ -42,9 +40,7 @@ export function footprintOf(territory: Territory): Footprint {
       .filter(({ commandLine }) => !commandLine.includes(daemonWords))
       .map(({ pid, commandLine }) => `${pid} ${commandLine}`),
     leases: leasesIn(territory.cniDataFolder),
-    paths: [...pathsBelow(territory.runroot, Infinity), ...pathsBelow(territory.root, storageDepth)]
-      .filter((place) => !halfWrittenAttachment.test(place))
-      .sort(),
+    paths: [...pathsBelow(territory.runroot, Infinity), ...pathsBelow(territory.root, storageDepth)].sort(),
   };
 }
 
