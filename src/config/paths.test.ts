@@ -12,7 +12,7 @@ describe("paths", () => {
     for (const [name, value] of Object.entries(own)) {
       if (typeof value === "string") assert.match(value, /^\/t\/(root|run)(\/|$)/, name);
     }
-    assert.equal(paths.containerRecord("c1"), "/t/root/containers/c1.json");
+    assert.equal(paths.containerRecords, "/t/root/containers");
     assert.equal(paths.bundle("c1"), "/t/run/containers/c1");
     assert.equal(paths.namespace("net", "s1"), "/t/run/namespaces/netns/s1");
     assert.equal(paths.runtimeRoot("crun"), "/t/run/runtimes/crun");

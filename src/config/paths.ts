@@ -23,9 +23,9 @@ export interface Paths {
   /** Where roots of containers are mounted, a directory per container. */
   readonly rootfsMounts: string;
 
-  /** Records of sandboxes, `<id>.json`. */
+  /** Records of sandboxes: a log and what was set aside. */
   readonly sandboxRecords: string;
-  /** Records of containers, `<id>.json`. */
+  /** Records of containers, likewise. */
   readonly containerRecords: string;
   /** Files of sandboxes for one boot (resolv.conf, hostname, shm), a directory per sandbox. */
   readonly sandboxRun: string;
@@ -49,8 +49,6 @@ export interface Paths {
   /** Logs of pods for which the kubelet names no directory. */
   readonly podLogs: string;
 
-  sandboxRecord(id: string): string;
-  containerRecord(id: string): string;
   sandboxRunDir(id: string): string;
   bundle(id: string): string;
   namespace(kind: NamespaceKind, id: string): string;
@@ -89,8 +87,6 @@ export function pathsOf(config: Config): Paths {
     imageVolumes: inRunroot("image-volumes"),
     checkpoints: inRoot("checkpoints"),
     podLogs: config.crio.logDir,
-    sandboxRecord: (id) => inRoot("sandboxes", `${id}.json`),
-    containerRecord: (id) => inRoot("containers", `${id}.json`),
     sandboxRunDir: (id) => inRunroot("sandboxes", id),
     bundle: (id) => inRunroot("containers", id),
     namespace: (kind, id) => path.join(namespaces, `${kind}ns`, id),

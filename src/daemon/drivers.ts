@@ -21,7 +21,7 @@ import { pinnedNamespaces } from "#drivers/namespaces/pinned-namespaces.ts";
 import { hostProcesses } from "#drivers/processes/host-processes.ts";
 import type { Processes } from "#drivers/processes/index.ts";
 import type { Records } from "#drivers/records/index.ts";
-import { jsonRecords } from "#drivers/records/json-records.ts";
+import { RecordLog } from "#drivers/records/record-log.ts";
 import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
 import { namespacedAuth } from "#drivers/registry/auth/namespaced-auth.ts";
 import { bundlesIn } from "#drivers/rootfs/bundles.ts";
@@ -111,6 +111,10 @@ export async function buildDrivers(
   const hooks = hookDirectories(runtime.hooksDir, logger);
   undo.defer(() => hooks.close());
   const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
+  const sandboxRecords = new RecordLog<Sandbox>(paths.sandboxRecords, checkRecord);
+  undo.defer(() => sandboxRecords.close());
+  const containerRecords = new RecordLog<Container>(paths.containerRecords, checkRecord);
+  undo.defer(() => containerRecords.close());
   // No reason not to serve: whoever may read there could have read the files before.
   await pullAuth
     .sweep()
@@ -141,8 +145,8 @@ export async function buildDrivers(
     hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),
     bundles: bundlesIn(paths.bundles),
     streams: descriptorStreams(paths.execs, thread),
-    sandboxRecords: jsonRecords<Sandbox>(paths.sandboxRecords, checkRecord),
-    containerRecords: jsonRecords<Container>(paths.containerRecords, checkRecord),
+    sandboxRecords,
+    containerRecords,
     bootId: bootId(),
     nodeName: hostname() || crio.root,
   };

@@ -22,6 +22,7 @@ function scene(given: { begun?: true; state?: RuntimeState; monitor?: typeof mon
     load: async () => ({ records: [], corrupt: [] }),
     put: async () => {},
     remove: async () => {},
+    close: async () => {},
   });
   const restore = { parts: "p", checkpointedAtNs: "5", ...(given.begun === undefined ? {} : { begun: given.begun }) };
   const container = exampleContainer("c", { state: { kind: "created" }, restore, cgroupsPath: "/pod/c" });

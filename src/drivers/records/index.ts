@@ -7,13 +7,17 @@ export interface CorruptRecord {
 }
 
 /**
- * One small JSON file per entity. Each is replaced in one step, so that it is whole at any moment the daemon may die; it is not
- * synced, since pods have to survive the daemon, not the machine. Writes of one id are done in the order they were asked for.
+ * A small JSON document per entity. Whenever the daemon dies, each is there as `put` has last left it; it is not synced, since pods have
+ * to survive the daemon, not the machine. Writes are done in the order they were asked for.
  */
 export interface Records<T> {
-  /** Everything on disk. A record that cannot be read, or that is of another version, is set aside and hides no other. */
+  /**
+   * Everything on disk, once and before all else. A record that cannot be read, or that is of another version, is set aside and hides no
+   * other.
+   */
   load(): Promise<{ records: T[]; corrupt: CorruptRecord[] }>;
   put(id: string, record: T): Promise<void>;
   /** Idempotent. */
   remove(id: string): Promise<void>;
+  close(): Promise<void>;
 }

@@ -64,7 +64,12 @@ async function world(methods: Partial<OciRuntime> = {}, state: ContainerState = 
 }
 
 function noRecords<T>(): Records<T> {
-  return { load: async () => ({ records: [], corrupt: [] }), put: async () => {}, remove: async () => {} };
+  return {
+    load: async () => ({ records: [], corrupt: [] }),
+    put: async () => {},
+    remove: async () => {},
+    close: async () => {},
+  };
 }
 
 function installCriu(): void {

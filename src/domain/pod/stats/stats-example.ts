@@ -15,6 +15,7 @@ function noRecords<T>(): Records<T> {
     load: () => Promise.resolve({ records: [], corrupt: [] }),
     put: () => Promise.resolve(),
     remove: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
 }
 
