@@ -1,8 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
-import path from "node:path";
 import { type Config, pathsOf } from "#config/index.ts";
+import { readLogs } from "#drivers/records/read-logs.ts";
 import { checkStore } from "#drivers/storage/check-store.ts";
-import { hasErrno, messageOf } from "#errors/domain-error.ts";
+import { messageOf } from "#errors/domain-error.ts";
 
 /** What is on disk, and each thing that is not as it should be. */
 export interface DiskCheck {
@@ -44,25 +43,14 @@ interface EntityRecord {
 
 async function readRecords(directory: string, noun: string, problems: string[]): Promise<EntityRecord[]> {
   const records: EntityRecord[] = [];
-  for (const name of await jsonFiles(directory)) {
-    const file = path.join(directory, name);
+  for (const [id, json] of (await readLogs(directory)).latest) {
     try {
-      const record = JSON.parse(await readFile(file, "utf8")) as EntityRecord;
-      if (`${record.id}.json` !== name) throw new Error(`it is of ${record.id}`);
+      const record = JSON.parse(json.toString("utf8")) as EntityRecord;
+      if (record.id !== id) throw new Error(`it is of ${record.id}`);
       records.push(record);
     } catch (error) {
-      if (!hasErrno(error, "ENOENT"))
-        problems.push(`the record ${file} of a ${noun} cannot be used: ${messageOf(error)}`);
+      problems.push(`the record of the ${noun} ${id} in ${directory} cannot be used: ${messageOf(error)}`);
     }
   }
   return records;
-}
-
-async function jsonFiles(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => name.endsWith(".json")).toSorted();
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  }
 }

@@ -75,16 +75,17 @@ describe("berth wipe and berth check", { skip: cannotRunPods() }, () => {
     renameSync(at("layers", layer, "diff", "bin", "sh"), at("layers", layer, "sh"));
     const [config = ""] = readdirSync(at("images")).map((name) => name.replace(".json", ""));
     appendFileSync(at("blobs", "sha256", config), " ");
-    writeFileSync(path.join(daemon.places.root, "containers", "broken.json"), "{");
+    const broken = path.join(daemon.places.root, "containers", "records-99.log");
+    writeFileSync(broken, "broken {\n");
 
     const thorough = await berth("check");
     assert.equal(thorough.status, 1);
     assert.match(thorough.stdout, /layer \S+ is damaged: it has \d+ of its \d+ files/);
     assert.match(thorough.stdout, new RegExp(`blob sha256:${config} is damaged`));
-    assert.match(thorough.stdout, /broken\.json of a container cannot be used/);
+    assert.match(thorough.stdout, /the record of the container broken in .* cannot be used/);
     assert.match((await berth("check", "-q")).stdout, /: 1 problems\n$/);
 
-    rmSync(path.join(daemon.places.root, "containers", "broken.json"));
+    rmSync(broken);
     rmSync(at("layers", layer), { recursive: true });
     assert.match((await berth("check", "-q")).stdout, /lacks the layer sha256:.*; pull it again/);
     await daemon.start();

@@ -114,7 +114,7 @@ export class TestDaemon implements AsyncDisposable {
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     const another = randomUUID();
     const records = readdirSync(this.places.root, { recursive: true, encoding: "utf8" }).filter((name) =>
-      name.endsWith(".json"),
+      /\.json$|\/records-\d+\.log$/.test(name),
     );
     for (const name of records) {
       const file = path.join(this.places.root, name);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import path from "node:path";
+import { latestLines } from "#drivers/records/record-line.ts";
 
 /** Where to look for what one private daemon has made. */
 export interface Territory {
@@ -21,7 +22,7 @@ export interface Footprint {
   cgroups: string[];
   processes: string[];
   leases: string[];
-  /** Paths below the state and storage folders, the content of layers left out. */
+  /** Paths below the state and storage folders, the content of layers left out; of a log of records, those that it has. */
   paths: string[];
 }
 
@@ -112,6 +113,8 @@ function pathsBelow(folder: string, depth: number): string[] {
   if (depth === 0) return [];
   return entriesOf(folder).flatMap((entry) => {
     const place = path.join(folder, entry.name);
+    if (/^records-\d+\.log$/.test(entry.name))
+      return [...latestLines(Buffer.from(readOrEmpty(place)), "").keys()].map((id) => path.join(folder, id));
     return [place, ...(entry.isDirectory() ? pathsBelow(place, depth - 1) : [])];
   });
 }

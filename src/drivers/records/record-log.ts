@@ -1,14 +1,13 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { AppendFile } from "#kernel/append-file.ts";
 import type { CorruptRecord, Records } from "./index.ts";
+import { logFile, readLogs } from "./read-logs.ts";
 import { latestLines, recordLine } from "./record-line.ts";
 
 /** What a log may hold beyond twice its living records before it is written anew: some hundred starts and ends of pods. */
 const slackBytes = 4 << 20;
-
-const nameOfLog = /^records-(\d+)\.log$/;
 
 interface Generation {
   file: string;
@@ -87,21 +86,13 @@ export class RecordLog<T> implements Records<T> {
     await this.#generation?.log.close();
   }
 
-  /** The last line of each id in all generations. */
   async #readAll(): Promise<Map<string, Buffer>> {
-    const numbers = (await readdir(this.#directory)).flatMap((name) => nameOfLog.exec(name)?.[1] ?? []).map(Number);
-    const all = new Map<string, Buffer>();
-    for (const number of numbers.toSorted((a, b) => a - b)) {
-      const file = this.#fileOf(number);
-      latestLines(await readFile(file), path.basename(file), all);
+    const { logs, latest } = await readLogs(this.#directory);
+    for (const { file, number } of logs) {
       this.#superseded.add(file);
       this.#number = number;
     }
-    return all;
-  }
-
-  #fileOf(number: number): string {
-    return path.join(this.#directory, `records-${number}.log`);
+    return latest;
   }
 
   async #setAside(id: string, json: Buffer, error: unknown): Promise<CorruptRecord> {
@@ -114,7 +105,7 @@ export class RecordLog<T> implements Records<T> {
 
   /** Begins the next generation with these records. When that fails, the present one stays as it is. */
   async #renew(living: ReadonlyMap<string, Buffer>): Promise<Generation> {
-    const file = this.#fileOf(this.#number + 1);
+    const file = logFile(this.#directory, this.#number + 1);
     const lines = [...living].map(([id, json]) => ({ id, bytes: recordLine(id, json), removes: false }));
     const log = await AppendFile.create(file);
     try {

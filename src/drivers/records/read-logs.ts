@@ -1,0 +1,38 @@
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { hasErrno } from "#errors/domain-error.ts";
+import { latestLines } from "./record-line.ts";
+
+const nameOfLog = /^records-(\d+)\.log$/;
+
+/** The generations of a log, the oldest first, and the last record of each id that is in them. */
+export interface LogsOnDisk {
+  logs: { number: number; file: string }[];
+  latest: Map<string, Buffer>;
+}
+
+export function logFile(directory: string, number: number): string {
+  return path.join(directory, `records-${number}.log`);
+}
+
+/** Reads a directory of logs, also while a daemon writes there. One that is missing has no records. */
+export async function readLogs(directory: string): Promise<LogsOnDisk> {
+  for (;;) {
+    try {
+      const names = await readdir(directory);
+      const numbers = names.flatMap((name) => nameOfLog.exec(name)?.[1] ?? []).map(Number);
+      const logs = numbers.toSorted((a, b) => a - b).map((number) => ({ number, file: logFile(directory, number) }));
+      const latest = new Map<string, Buffer>();
+      for (const { file } of logs) latestLines(await readFile(file), path.basename(file), latest);
+      return { logs, latest };
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+      if (pathOf(error) === directory) return { logs: [], latest: new Map() };
+      // A log was replaced after the directory was read, by one that is there by now.
+    }
+  }
+}
+
+function pathOf(error: unknown): unknown {
+  return error instanceof Error && "path" in error ? error.path : undefined;
+}
