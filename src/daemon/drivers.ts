@@ -36,6 +36,7 @@ import type { Streams } from "#drivers/streams/index.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import { KernelThread } from "#kernel/kernel-thread.ts";
 import { bootId } from "#kernel/process-identity.ts";
+import { smallFilesIn } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -111,6 +112,7 @@ export async function buildDrivers(
   const hooks = hookDirectories(runtime.hooksDir, logger);
   undo.defer(() => hooks.close());
   const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
+  const runFiles = smallFilesIn(paths.runroot);
   const sandboxRecords = new RecordLog<Sandbox>(paths.sandboxRecords, checkRecord);
   undo.defer(() => sandboxRecords.close());
   const containerRecords = new RecordLog<Container>(paths.containerRecords, checkRecord);
@@ -141,9 +143,9 @@ export async function buildDrivers(
     cgroups,
     processes: hostProcesses(thread),
     namespaces: pinnedNamespaces(paths.namespaces, thread),
-    files: sandboxDirectories(paths.sandboxRun, { hostResolvConf: "/etc/resolv.conf" }),
+    files: sandboxDirectories(paths.sandboxRun, runFiles, { hostResolvConf: "/etc/resolv.conf" }),
     hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),
-    bundles: bundlesIn(paths.bundles),
+    bundles: bundlesIn(paths.bundles, runFiles),
     streams: descriptorStreams(paths.execs, thread),
     sandboxRecords,
     containerRecords,

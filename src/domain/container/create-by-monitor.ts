@@ -36,6 +36,7 @@ export function createByMonitor(
 
 async function launch(drivers: ContainerDrivers, sandbox: Sandbox, draft: Container): Promise<LaunchedMonitor> {
   const bundle = await drivers.bundles.create(draft.id, {});
+  // conmon opens it before it waits to be let go on.
   if (draft.logPath !== "") await drivers.logs.create(draft.logPath);
   return drivers.monitor.launch(monitoredCreate(drivers, sandbox, draft, bundle));
 }

@@ -43,9 +43,10 @@ export async function createContainer(
   const checkpoint = await takeCheckpoint(drivers, sandbox, asked, undo);
   const request = inWorkload(drivers, inPod(checkpoint?.request ?? asked, sandbox), sandbox);
   const image = drivers.images.use(request.image.image);
-  const volumes = await allowedImages(drivers, sandbox, request);
-  const draft = await drivers.store.put(describe(drivers, sandbox, request, image, volumes));
+  const volumes = await volumeImages(drivers, sandbox, request);
+  const draft = describe(drivers, sandbox, request, image, volumes);
   undo.defer(() => drivers.store.delete(draft));
+  await settleAll([drivers.store.put(draft), drivers.images.allow(request.image, sandbox.request.metadata.namespace)]);
   refuseUnlessReady(drivers, sandbox);
 
   const rootfs = drivers.storage.createRootfs(draft.id, image.chainIds, rootView(drivers, sandbox, request));
@@ -99,16 +100,6 @@ function inWorkload(drivers: ContainerDrivers, request: ContainerRequest, sandbo
   if (workload === undefined) return request;
   const resources = withWorkload(request.linux.resources, workload, request.metadata.name, pod);
   return { ...request, linux: { ...request.linux, resources } };
-}
-
-/** Asks whether this pod may use the image and those of its volumes; gives the latter. */
-async function allowedImages(
-  drivers: ContainerDrivers,
-  sandbox: Sandbox,
-  request: ContainerRequest,
-): Promise<VolumeImages> {
-  await drivers.images.allow(request.image, sandbox.request.metadata.namespace);
-  return volumeImages(drivers, sandbox, request);
 }
 
 /** The record before anything was acquired. */

@@ -43,7 +43,7 @@ export async function runSandbox(
   await using undo = new AsyncDisposableStack();
   const standby = drivers.standby.take(request);
   if (standby !== undefined) undo.defer(() => drivers.standby.discard(standby));
-  const draft = await store.put(await describe(drivers, request, runtimeHandler, standby));
+  const draft = await store.put(describe(drivers, request, runtimeHandler, standby));
   undo.defer(() => store.delete(draft.id));
   if (draft.selinuxLevel !== "") undo.defer(() => drivers.selinuxLevels.release(draft.selinuxLevel));
 
@@ -85,17 +85,17 @@ async function networkReady(drivers: SandboxDrivers, request: SandboxRequest): P
 }
 
 /** The record as it is before anything was acquired; whatever is in it says what has to be undone after a crash. */
-async function describe(
+function describe(
   drivers: SandboxDrivers,
   request: SandboxRequest,
   runtimeHandler: string,
   standby: StandbyNetwork | undefined,
-): Promise<Sandbox> {
+): Sandbox {
   const { settings } = drivers;
   const id = standby?.id ?? newId();
   const { cgroupParent } = request.linux;
   checkedCgroupParent(settings.cgroupManager, cgroupParent);
-  const madeCgroup = cgroupParent === "" ? undefined : await drivers.cgroups.missingParent(cgroupParent);
+  const madeCgroup = cgroupParent === "" ? undefined : drivers.cgroups.missingParent(cgroupParent);
   return {
     version: 1,
     id,

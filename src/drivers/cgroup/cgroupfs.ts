@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { kernelLogTail } from "#kernel/kernel-log.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import {
   isMissing,
+  moveInto,
   killGroup,
   makeGroups,
   readOrEmpty,
@@ -36,11 +37,10 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     version: hierarchy.version,
     driver: "cgroupfs",
 
-    async missingParent(parent) {
+    missingParent(parent) {
       let missing: string | undefined;
       for (let group = path.posix.join("/", parent); group !== "/"; group = path.posix.dirname(group)) {
-        const anywhere = await Promise.all(groupDirectories(hierarchy, group).map(isMissing));
-        if (!anywhere.some(Boolean)) return missing;
+        if (!groupDirectories(hierarchy, group).some(isMissing)) return missing;
         missing = group;
       }
       return missing;
@@ -75,7 +75,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
       // the container's root file system is being made.
       for (const directory of directories) {
         await mkdir(directory, { recursive: true });
-        await writeFile(path.join(directory, "cgroup.procs"), String(pid));
+        await moveInto(directory, pid);
       }
     },
 

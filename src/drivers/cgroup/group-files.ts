@@ -1,13 +1,25 @@
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
+import { closeSync, existsSync, openSync, write } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { hasErrno } from "#errors/domain-error.ts";
 
-export async function isMissing(directory: string): Promise<boolean> {
-  return stat(directory).then(
-    () => false,
-    () => true,
-  );
+const writeTo: (fd: number, text: string) => Promise<unknown> = promisify(write);
+
+/** Asked on the calling thread: the kernel answers from memory. */
+export function isMissing(directory: string): boolean {
+  return !existsSync(directory);
+}
+
+/** Moves a process into the group, waiting for the kernel's lock on moves and nothing else off the calling thread. */
+export async function moveInto(directory: string, pid: number): Promise<void> {
+  const fd = openSync(path.join(directory, "cgroup.procs"), "w");
+  try {
+    await writeTo(fd, String(pid));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export async function hasGroupsBelow(directory: string): Promise<boolean> {

@@ -24,7 +24,7 @@ export interface Cgroups {
   readonly version: 1 | 2;
   readonly driver: "cgroupfs" | "systemd";
   /** The uppermost part of a pod's parent cgroup that does not exist, a path or a slice; undefined when all of it does. */
-  missingParent(parent: string): Promise<string | undefined>;
+  missingParent(parent: string): string | undefined;
   /** Makes the parent; undone by `removeParent`. */
   createParent(parent: string): Promise<void>;
   /** Removes a parent, what empty groups are below it, and the groups above it up to `uppermost` while they are empty. Idempotent. */

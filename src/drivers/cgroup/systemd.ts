@@ -35,11 +35,10 @@ export function systemdCgroups(
     version: files.version,
     driver: "systemd",
 
-    async missingParent(parent) {
-      for (const slice of slicesAbove(sliceOf(parent))) {
-        if ((await directoriesOf(hierarchy, slice, isMissing)).every(Boolean)) return slice;
-      }
-      return undefined;
+    missingParent(parent) {
+      return slicesAbove(sliceOf(parent)).find((slice) =>
+        groupDirectories(hierarchy, slicePath(slice)).every(isMissing),
+      );
     },
 
     async createParent(parent) {

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { DomainError, hasErrno } from "#errors/domain-error.ts";
 import { run as spawnRun } from "#kernel/spawn.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import { silentLogger, type Logger } from "#observability/logger.ts";
 import { AttachmentCache, type CachedAttachment } from "./attachment-cache.ts";
@@ -62,25 +63,35 @@ export async function createNetwork(options: CniOptions, dependencies: CniDepend
   const cache = new AttachmentCache(options.cacheDir ?? "/var/lib/cni/results", options.owner ?? "berth");
   await cache.sweep();
   await loaded.open();
-  return new CniNetwork(loaded, programs, cache, options);
+  return new CniNetwork(loaded, programs, cache, options, logger);
 }
 
 class CniNetwork implements Network {
   readonly #loaded: LoadedNetwork;
   readonly #programs: PluginPrograms;
   readonly #cache: AttachmentCache;
+  readonly #logger: Logger;
   readonly #owner: string;
   readonly #addTimeoutMs: number;
   readonly #deleteTimeoutMs: number;
   readonly #gate = new OperationGate();
+  /** By pod: an entry that is being written behind an answer is not read or removed meanwhile. */
+  readonly #entries = new KeyedMutex<string>();
   readonly #settingUp = new Set<string>();
   /** One set per garbage collection under way: pods whose setUp was running or began since. */
   readonly #collections = new Set<Set<string>>();
 
-  constructor(loaded: LoadedNetwork, programs: PluginPrograms, cache: AttachmentCache, options: CniOptions) {
+  constructor(
+    loaded: LoadedNetwork,
+    programs: PluginPrograms,
+    cache: AttachmentCache,
+    options: CniOptions,
+    logger: Logger,
+  ) {
     this.#loaded = loaded;
     this.#programs = programs;
     this.#cache = cache;
+    this.#logger = logger;
     this.#owner = options.owner ?? "berth";
     this.#addTimeoutMs = options.addTimeoutMs ?? 300_000;
     this.#deleteTimeoutMs = options.deleteTimeoutMs ?? 60_000;
@@ -107,8 +118,13 @@ class CniNetwork implements Network {
   async adopt(pod: PodNetwork): Promise<boolean> {
     const { entries } = await this.#cache.find(pod.sandboxId);
     const entry = entries.find((it) => it.ifName === ifName);
-    if (entry?.result === undefined || !(await hasHostInterfaces(entry.result))) return false;
-    await this.#cache.write(entry.network, attachmentOf(pod, ifName), entry.result);
+    if (entry?.result === undefined || !hasHostInterfaces(entry.result)) return false;
+    // Behind the answer: plugins whose attachments serve any pod do not ask whose it is, at DEL either.
+    void this.#entries
+      .run(pod.sandboxId, () => this.#cache.write(entry.network, attachmentOf(pod, ifName), entry.result))
+      .catch((error: unknown) =>
+        this.#logger.warn("whose a network attachment is cannot be written down", { sandbox: pod.sandboxId, error }),
+      );
     return true;
   }
 
@@ -138,11 +154,13 @@ class CniNetwork implements Network {
   }
 
   tearDown(pod: PodIdentity): Promise<void> {
-    return this.#gate.shared(async () => {
-      const { entries, damaged } = await this.#cache.find(pod.sandboxId);
-      for (const entry of entries) await this.#detach(entry, podLabel(pod));
-      for (const file of damaged) await this.#detachDamaged(pod, file);
-    });
+    return this.#gate.shared(() =>
+      this.#entries.run(pod.sandboxId, async () => {
+        const { entries, damaged } = await this.#cache.find(pod.sandboxId);
+        for (const entry of entries) await this.#detach(entry, podLabel(pod));
+        for (const file of damaged) await this.#detachDamaged(pod, file);
+      }),
+    );
   }
 
   async check(pod: PodNetwork): Promise<void> {

@@ -1,10 +1,10 @@
 import { closeSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { type MemoryFile, memoryFile } from "#kernel/memory-file.ts";
 import { pipe } from "#kernel/pipe.ts";
 import { identify } from "#kernel/process-identity.ts";
+import type { SmallFiles } from "#kernel/small-files.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { ConmonProgram } from "./conmon-arguments.ts";
 import type { LaunchedMonitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
@@ -15,9 +15,10 @@ export async function launchConmon(
   argv: readonly string[],
   program: ConmonProgram,
   request: MonitoredCreate,
+  files: SmallFiles,
 ): Promise<LaunchedMonitor> {
   await using undo = new AsyncDisposableStack();
-  const conmon = undo.use(new Conmon(argv, program, request));
+  const conmon = undo.use(new Conmon(argv, program, request, files));
   await conmon.launch();
   undo.move();
   return conmon;
@@ -28,6 +29,7 @@ class Conmon implements LaunchedMonitor {
   readonly #argv: readonly string[];
   readonly #program: ConmonProgram;
   readonly #request: MonitoredCreate;
+  readonly #files: SmallFiles;
   readonly #descriptors = new DisposableStack();
   readonly #syncRead: Descriptor;
   readonly #syncWrite: Descriptor;
@@ -36,10 +38,11 @@ class Conmon implements LaunchedMonitor {
   readonly #stderr: MemoryFile;
   #waiting: ChildProcess | undefined;
 
-  constructor(argv: readonly string[], program: ConmonProgram, request: MonitoredCreate) {
+  constructor(argv: readonly string[], program: ConmonProgram, request: MonitoredCreate, files: SmallFiles) {
     this.#argv = argv;
     this.#program = program;
     this.#request = request;
+    this.#files = files;
     const sync = pipe();
     this.#syncRead = this.#descriptors.use(new Descriptor(sync.readFd));
     this.#syncWrite = this.#descriptors.use(new Descriptor(sync.writeFd));
@@ -74,7 +77,7 @@ class Conmon implements LaunchedMonitor {
       this.#allow();
       const { pid, message } = await answer;
       if (pid <= 0) throw createError(this.#program, this.#request, message, this.#stderr.read(1 << 14).toString());
-      const monitor = await monitorProcess(bundle);
+      const monitor = await this.#monitorProcess(bundle);
       return { container: identify(pid) ?? { pid, startTime: "" }, monitor };
     } catch (error) {
       throw this.#failed(error);
@@ -89,6 +92,11 @@ class Conmon implements LaunchedMonitor {
       if (!hasErrno(error, "EPIPE")) throw error;
     }
     this.#startWrite.close();
+  }
+
+  async #monitorProcess(bundle: string): Promise<MonitorProcess> {
+    const pid = Number((await this.#files.read(path.join(bundle, "conmon-pidfile"))).trim());
+    return identify(pid) ?? { pid, startTime: "" };
   }
 
   #failed(error: unknown): DomainError {
@@ -143,9 +151,4 @@ function createError(program: ConmonProgram, request: MonitoredCreate, message: 
     `container ${request.id}: ${request.runtime.path} ${request.restore === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
     { facts: { runtime: request.runtime.path, monitor: program.path, stderr: stderr.trim() } },
   );
-}
-
-async function monitorProcess(bundle: string): Promise<MonitorProcess> {
-  const pid = Number((await readFile(path.join(bundle, "conmon-pidfile"), "utf8")).trim());
-  return identify(pid) ?? { pid, startTime: "" };
 }

@@ -1,18 +1,19 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import type { SmallFiles } from "#kernel/small-files.ts";
 import type { Bundles } from "./index.ts";
 
-/** Bundles below `directory`, one per container id; gone with the boot. */
-export function bundlesIn(directory: string): Bundles {
+/** Bundles below `directory`, one per container id, made by `small`; gone with the boot. */
+export function bundlesIn(directory: string, small: SmallFiles): Bundles {
   const bundleOf = (id: string): string => path.join(directory, id);
   return {
     async create(containerId, files) {
       const bundle = bundleOf(containerId);
       try {
-        await mkdir(bundle, { recursive: true, mode: 0o700 });
+        await small.makeDirectory(bundle, 0o700);
         await Promise.all(
-          Object.entries(files).map(([name, content]) => writeFile(path.join(bundle, name), content, { mode: 0o644 })),
+          Object.entries(files).map(([name, content]) => small.write(path.join(bundle, name), content, 0o644)),
         );
       } catch (error) {
         await this.remove(containerId);
@@ -26,7 +27,7 @@ export function bundlesIn(directory: string): Bundles {
     },
     path: bundleOf,
     async readFile(containerId, name) {
-      return readFile(path.join(bundleOf(containerId), name), "utf8");
+      return small.read(path.join(bundleOf(containerId), name));
     },
     async remove(containerId) {
       await rm(bundleOf(containerId), { recursive: true, force: true });

@@ -1,16 +1,18 @@
-import { lstat, mkdir, open, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { ContainerLogs } from "./index.ts";
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Log files where the kubelet wants them, readable by root and its group only. */
 export const containerLogs: ContainerLogs = {
   async create(logPath) {
     try {
-      await mkdir(path.dirname(logPath), { recursive: true, mode: 0o755 });
-      await removeSymlink(logPath);
-      const handle = await open(logPath, "a", 0o640);
-      await handle.close();
+      const handle = (await openLog(logPath)) ?? (await openLog(logPath));
+      await handle?.close();
     } catch (error) {
       throw new DomainError("invalid-argument", `cannot make the container log ${logPath}: ${messageOf(error)}`, {
         cause: error,
@@ -19,11 +21,15 @@ export const containerLogs: ContainerLogs = {
   },
 };
 
-/** A link planted in the log directory would make the monitor, which is root, write wherever it points. */
-async function removeSymlink(file: string): Promise<void> {
+/** Gives nothing when something was in the way that is not any more. A fifo fails instead of keeping a thread until somebody reads. */
+async function openLog(file: string): Promise<FileHandle | undefined> {
   try {
-    if ((await lstat(file)).isSymbolicLink()) await rm(file);
+    return await open(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o640);
   } catch (error) {
-    if (!hasErrno(error, "ENOENT")) throw error;
+    if (hasErrno(error, "ENOENT")) await mkdir(path.dirname(file), { recursive: true, mode: 0o755 });
+    // A link planted in the log directory would make the monitor, which is root, write wherever it points.
+    else if (hasErrno(error, "ELOOP")) await rm(file, { force: true });
+    else throw error;
+    return undefined;
   }
 }

@@ -1,17 +1,22 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { setXattr } from "#kernel/file-metadata.ts";
 import { mount, MountFlag, unmountOffThread } from "#kernel/mount.ts";
+import type { SmallFiles } from "#kernel/small-files.ts";
 import type { SandboxFileStore } from "./index.ts";
 
-/** Sandbox files below `directory`, one directory per sandbox id. */
-export function sandboxDirectories(directory: string, options: { hostResolvConf: string }): SandboxFileStore {
+/** Sandbox files below `directory`, one directory per sandbox id, made by `files`. */
+export function sandboxDirectories(
+  directory: string,
+  files: SmallFiles,
+  options: { hostResolvConf: string },
+): SandboxFileStore {
   const directoryOf = (id: string): string => path.join(directory, id);
   const shmOf = (id: string): string => path.join(directoryOf(id), "shm");
 
   async function write(file: string, content: string, label: string): Promise<string> {
-    await writeFile(file, content, { mode: 0o644 });
+    await files.write(file, content, 0o644);
     if (label !== "") setXattr(file, "security.selinux", Buffer.from(`${label}\0`));
     return file;
   }
@@ -21,7 +26,7 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
       const own = directoryOf(sandboxId);
       const label = content.mountLabel;
       try {
-        await mkdir(own, { recursive: true, mode: 0o711 });
+        await files.makeDirectory(own, 0o711);
         const [resolvConf, hostname] = await Promise.all([
           write(
             path.join(own, "resolv.conf"),
@@ -30,15 +35,14 @@ export function sandboxDirectories(directory: string, options: { hostResolvConf:
           ),
           write(path.join(own, "hostname"), `${content.hostname}\n`, label),
         ]);
-        const files = { resolvConf, hostname };
-        if (content.shmSizeBytes === undefined) return files;
+        if (content.shmSizeBytes === undefined) return { resolvConf, hostname };
         const shm = shmOf(sandboxId);
-        await mkdir(shm, { recursive: true, mode: 0o1777 });
+        await files.makeDirectory(shm, 0o1777);
         const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
         // A label's categories have a comma, which would end the option.
         const context = label === "" ? "" : `,context="${label}"`;
         mount("shm", shm, "tmpfs", flags, `mode=1777,size=${content.shmSizeBytes}${context}`);
-        return { ...files, shm };
+        return { resolvConf, hostname, shm };
       } catch (error) {
         await this.remove(sandboxId);
         throw new DomainError(

@@ -1,8 +1,10 @@
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { MountFlag } from "#kernel/mount.ts";
 import { mountOverlay } from "#kernel/overlay.ts";
+import { type SmallFiles, smallFilesIn } from "#kernel/small-files.ts";
+import { settleAll } from "#lib/settle.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
 import type { ChainId, IdMap, Rootfs, RootView, Usage } from "./index.ts";
@@ -24,11 +26,13 @@ interface StoredRootfs {
 
 const recordName = "rootfs.json";
 const usageFreshMs = 10_000;
+const umask = process.umask();
 
 /** Writable layers of containers and the overlays that put them on top of images. */
 export class RootfsStore {
   readonly #layout: Layout;
   readonly #logger: Logger;
+  readonly #runFiles: SmallFiles;
   readonly #layers: LayerStore;
   readonly #trees: TreeJobs;
   readonly #references: ReferenceCounts<ChainId>;
@@ -44,6 +48,7 @@ export class RootfsStore {
     references: ReferenceCounts<ChainId>;
   }) {
     this.#layout = parts.layout;
+    this.#runFiles = smallFilesIn(parts.layout.runRoot);
     this.#logger = parts.logger;
     this.#layers = parts.layers;
     this.#trees = parts.trees;
@@ -67,7 +72,8 @@ export class RootfsStore {
       this.#roots.set(id, stored);
       this.#references.retain(stored.chainIds);
     } catch (error) {
-      this.#logger.error(`the record of container root ${id} cannot be used: ${messageOf(error)}`);
+      if (hasErrno(error, "ENOENT")) this.#logger.info(`the root of container ${id} was not made to its end`);
+      else this.#logger.error(`the record of container root ${id} cannot be used: ${messageOf(error)}`);
       this.#roots.set(id, undefined);
     }
   }
@@ -96,38 +102,37 @@ export class RootfsStore {
     this.#references.retain(stored.chainIds);
     undo.defer(() => this.remove(id));
     await onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#makeDirectories(id, stored, place));
-    const rootfs = await this.#mount(id, stored);
+    const [rootfs] = await settleAll([
+      this.#mount(id, stored),
+      onDisk(`container root ${id}`, this.#layout.containerRoot, () => this.#describe(id, stored)),
+    ]);
     undo.move();
     return rootfs;
   }
 
-  /** The whole directory appears at once, so a crash leaves no half of it in place. */
   async #makeDirectories(id: string, stored: StoredRootfs, place: string): Promise<void> {
-    const staging = this.#layout.fresh(this.#layout.trash);
-    await mkdir(staging, { mode: 0o700 });
-    try {
-      const inStaging = (final: string): string => path.join(staging, path.basename(final));
-      const upper = inStaging(this.#layout.upper(id));
-      await Promise.all([
-        mkdir(upper).then(() => this.#setRootMetadata(upper, stored)),
-        mkdir(path.join(staging, "work"), { mode: 0o700 }),
-        symlink(this.#layout.mountPoint(id), inStaging(this.#layout.rootLink(id))),
-        writeFile(path.join(staging, recordName), JSON.stringify(stored), { mode: 0o600 }),
-      ]);
-      await rename(staging, place);
-    } catch (error) {
-      await rm(staging, { recursive: true, force: true });
-      throw error;
-    }
+    await mkdir(place, { mode: 0o700 });
+    await settleAll([this.#makeUpper(id, stored), mkdir(this.#workDir(id), { mode: 0o700 })]);
+  }
+
+  /** What a start finds a root by: one without it is of a daemon that died in between, and nobody has used it. */
+  async #describe(id: string, stored: StoredRootfs): Promise<void> {
+    await settleAll([
+      symlink(this.#layout.mountPoint(id), this.#layout.rootLink(id)),
+      writeFile(path.join(this.#layout.container(id), recordName), JSON.stringify(stored), { mode: 0o600 }),
+    ]);
   }
 
   /** The upper directory is what the container sees as `/`: it gets the owner and mode that the image gives the root. */
-  async #setRootMetadata(upper: string, { chainIds, idMap }: StoredRootfs): Promise<void> {
+  async #makeUpper(id: string, { chainIds, idMap }: StoredRootfs): Promise<void> {
     const source = chainIds.findLast((chainId) => this.#layers.hasRootEntry(chainId));
     const { uid, gid, mode } =
       source === undefined ? { uid: 0, gid: 0, mode: 0o755 } : await stat(this.#layout.diff(source));
-    await chown(upper, hostId(uid, idMap?.uids), hostId(gid, idMap?.gids));
-    await chmod(upper, mode & 0o7777);
+    const upper = this.#layout.upper(id);
+    await mkdir(upper, { mode: 0o755 });
+    const owner = { uid: hostId(uid, idMap?.uids), gid: hostId(gid, idMap?.gids) };
+    if (owner.uid !== 0 || owner.gid !== 0) await chown(upper, owner.uid, owner.gid);
+    if ((mode & 0o7777) !== 0o755 || (umask & 0o755) !== 0) await chmod(upper, mode & 0o7777);
   }
 
   async mount(id: string): Promise<Rootfs> {
@@ -139,19 +144,20 @@ export class RootfsStore {
     const mountPath = this.#layout.mountPoint(id);
     if (await isMountPoint(mountPath)) return { mountPath, upperPath: this.#upper(id) };
     this.#layers.require(id, stored.chainIds);
+    // A volatile overlay leaves a mark that forbids the next mount: its upper may be damaged after power loss. The
+    // containers of before a power loss are only started anew, not continued.
+    await onDisk(`container root ${id}`, this.#layout.containerRoot, () =>
+      rm(path.join(this.#workDir(id), "work"), { recursive: true, force: true }),
+    );
     return await this.#mount(id, stored);
   }
 
   async #mount(id: string, stored: StoredRootfs): Promise<Rootfs> {
     const mountPath = this.#layout.mountPoint(id);
-    const workDir = path.join(this.#layout.container(id), "work");
     await onDisk(`container root ${id}`, this.#layout.runRoot, async () => {
-      await mkdir(mountPath, { recursive: true, mode: 0o700 });
+      await this.#runFiles.makeDirectory(mountPath, 0o700);
       // The runtime enters the root as the root of the container's user namespace, nobody else may look in from outside.
       if (stored.idMap !== undefined) await chown(path.dirname(mountPath), hostId(0, stored.idMap.uids), 0);
-      // A volatile overlay leaves a mark that forbids the next mount: its upper may be damaged after power loss. The
-      // containers of before a power loss are only started anew, not continued.
-      await rm(path.join(workDir, "work"), { recursive: true, force: true });
     });
     const lowerDirs = stored.chainIds.length === 0 ? [this.#layout.empty] : this.#diffs(stored.chainIds);
     using lower = await lowerDirectories(`container root ${id}`, lowerDirs, this.#lower(id), stored.idMap);
@@ -159,7 +165,7 @@ export class RootfsStore {
       await mountOverlay({
         target: mountPath,
         lowerDirs: lower.directories,
-        upper: { upperDir: this.#upper(id), workDir },
+        upper: { upperDir: this.#upper(id), workDir: this.#workDir(id) },
         flags: MountFlag.noDev,
         options: {
           volatile: true,
@@ -245,6 +251,10 @@ export class RootfsStore {
   /** Where the idmapped layers of a root are mounted for a moment. */
   #lower(id: string): string {
     return path.join(path.dirname(this.#layout.mountPoint(id)), "lower");
+  }
+
+  #workDir(id: string): string {
+    return path.join(this.#layout.container(id), "work");
   }
 
   #upper(id: string): string {
