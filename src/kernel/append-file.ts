@@ -1,5 +1,6 @@
 import { close, constants, fsync, ftruncate, open, write } from "node:fs";
 import { promisify } from "node:util";
+import { type CallDone, libc, offThread } from "#kernel/libc.ts";
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -7,10 +8,16 @@ const syncFile = promisify(fsync);
 const truncateFile = promisify(ftruncate);
 const writeAt = promisify(write);
 
+const fallocate = libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)") as unknown as {
+  async: (fd: number, mode: number, offset: number, length: number, done: CallDone) => void;
+};
+const keepSize = 1;
+
 /** A file that one process adds to. Each addition is a single turn through Node's thread pool; no other file is made for it. */
 export class AppendFile {
   readonly #fd: number;
   #endBytes = 0;
+  #reservedUntilBytes = 0;
   #torn = false;
 
   private constructor(fd: number) {
@@ -52,6 +59,16 @@ export class AppendFile {
     this.#torn = false;
   }
 
+  /**
+   * Keeps space behind the end, so that additions of about so many bytes fit when the disk has become full. Where the file system cannot, or the disk
+   * is full, nothing is kept. Not while `append` is under way.
+   */
+  async reserve(bytes: number): Promise<void> {
+    if (this.#reservedUntilBytes - this.#endBytes > bytes / 2) return;
+    const start = (done: CallDone): void => fallocate.async(this.#fd, keepSize, this.#endBytes, bytes, done);
+    if ((await offThread(start, (result) => result)) === 0) this.#reservedUntilBytes = this.#endBytes + bytes;
+  }
+
   async sync(): Promise<void> {
     await syncFile(this.#fd);
   }
@@ -64,6 +81,7 @@ export class AppendFile {
   async #repair(): Promise<void> {
     if (!this.#torn) return;
     await truncateFile(this.#fd, this.#endBytes);
+    this.#reservedUntilBytes = this.#endBytes;
     this.#torn = false;
   }
 }

@@ -25,8 +25,8 @@ describe("records on a full disk", () => {
     rmSync(directory, { recursive: true });
   });
 
-  async function opened(): Promise<{ log: RecordLog<Example>; texts: string[] }> {
-    const log = new RecordLog<Example>(records, () => {}, { slackBytes: 20_000 });
+  async function opened(reservedBytes = 0): Promise<{ log: RecordLog<Example>; texts: string[] }> {
+    const log = new RecordLog<Example>(records, () => {}, { slackBytes: 20_000, reservedBytes });
     const found = await log.load();
     assert.deepEqual(found.corrupt, []);
     return { log, texts: found.records.map(({ text }) => text).toSorted() };
@@ -47,6 +47,23 @@ describe("records on a full disk", () => {
     await log.close();
     const next = await opened();
     assert.deepEqual(next.texts, ["a", "c", "fits"]);
+    await next.log.close();
+  });
+
+  it("have some space kept for them, so that pods can be stopped and removed from it", async () => {
+    const { log } = await opened(40_000);
+    await log.put("a", { id: "a", text: "a" });
+    fillDisk(directory);
+    await log.put("a", { id: "a", text: "stopped".padEnd(5_000) });
+    await log.put("b", { id: "b", text: "b".padEnd(5_000) });
+    await log.remove("a");
+    await assert.rejects(log.put("b", { id: "b", text: "b".padEnd(60_000) }), /ENOSPC/);
+    await log.close();
+    const next = await opened();
+    assert.deepEqual(
+      next.texts.map((text) => text.trim()),
+      ["b"],
+    );
     await next.log.close();
   });
 

@@ -12,7 +12,8 @@ import { startDaemon } from "../support/daemon.ts";
 import { bridgeConflist } from "../support/daemon-config.ts";
 import { eventually } from "../support/eventually.ts";
 import { buildImage } from "../support/image-builder.ts";
-import { podConfig, pull, removePod, runPod } from "../support/pods.ts";
+import { fillDisk } from "../support/fill-disk.ts";
+import { containerConfig, podConfig, pull, removePod, runContainer, runPod, untilTerminated } from "../support/pods.ts";
 import { startRegistry } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
@@ -68,6 +69,34 @@ describe("a machine that is not as it should be", { skip: cannotRunPods() }, () 
       await rejects(pull(daemon, reference), ["RESOURCE_EXHAUSTED", "UNKNOWN", "INTERNAL"], /space|ENOSPC/i);
       await daemon.holdsNoMoreThan(before);
       await pull(daemon, fits);
+    } finally {
+      execFileSync("umount", ["--lazy", folder]);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("a full disk does not keep a pod from being stopped and removed, and a pod after that runs", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "berth-full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder]);
+    try {
+      await using registry = await startRegistry();
+      const image = buildImage({ layers: [{ entries: busyboxEntries() }], config: busyboxConfig });
+      const busybox = await registry.push(image, "good/small", "v1");
+      await using daemon = await startDaemon({ insecureRegistries: [registry.host], root: path.join(folder, "root") });
+      await pull(daemon, busybox);
+      const startPod = async (name: string): Promise<string> => {
+        const pod = await runPod(daemon, name);
+        await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
+        return pod.id;
+      };
+      await removePod(daemon, await startPod("before"));
+      const before = daemon.footprint();
+      const pod = await startPod("full");
+      const ballast = fillDisk(folder);
+      await removePod(daemon, pod);
+      await daemon.holdsNoMoreThan(before);
+      rmSync(ballast);
+      await removePod(daemon, await startPod("after"));
     } finally {
       execFileSync("umount", ["--lazy", folder]);
       rmSync(folder, { recursive: true });

@@ -2,12 +2,15 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { AppendFile } from "#kernel/append-file.ts";
+import { syncDirectory } from "#kernel/atomic-file.ts";
 import type { CorruptRecord, Records } from "./index.ts";
 import { logFile, readLogs } from "./read-logs.ts";
 import { latestLines, recordLine } from "./record-line.ts";
 
 /** What a log may hold beyond twice its living records before it is written anew: some hundred starts and ends of pods. */
 const slackBytes = 4 << 20;
+/** Space that is kept for what has to be written so that pods can be removed from a full disk: some dozen states. */
+const reservedBytes = 256 << 10;
 
 interface Generation {
   file: string;
@@ -34,6 +37,7 @@ export class RecordLog<T> implements Records<T> {
   readonly #directory: string;
   readonly #check: (value: unknown) => void;
   readonly #slackBytes: number;
+  readonly #reservedBytes: number;
   #generation: Generation | undefined;
   #number = 0;
   readonly #superseded = new Set<string>();
@@ -46,10 +50,15 @@ export class RecordLog<T> implements Records<T> {
   #closed = false;
 
   /** `directory` is made when needed. `check` throws for what is no such record; that goes to `directory/corrupt`. */
-  constructor(directory: string, check: (value: unknown) => void, options: { slackBytes?: number } = {}) {
+  constructor(
+    directory: string,
+    check: (value: unknown) => void,
+    options: { slackBytes?: number; reservedBytes?: number } = {},
+  ) {
     this.#directory = directory;
     this.#check = check;
     this.#slackBytes = options.slackBytes ?? slackBytes;
+    this.#reservedBytes = options.reservedBytes ?? reservedBytes;
   }
 
   async load(): Promise<{ records: T[]; corrupt: CorruptRecord[] }> {
@@ -110,6 +119,7 @@ export class RecordLog<T> implements Records<T> {
     const log = await AppendFile.create(file);
     try {
       await log.append(Buffer.concat(lines.map(({ bytes }) => bytes)));
+      await log.reserve(this.#reservedBytes);
     } catch (error) {
       await log.close();
       await rm(file, { force: true });
@@ -128,12 +138,11 @@ export class RecordLog<T> implements Records<T> {
 
   /** Takes away what is in the present generation as well, once that has reached the disk; otherwise the next start reads both. */
   async #retire(log: AppendFile, before: Generation | undefined): Promise<void> {
-    if (before !== undefined) {
-      this.#superseded.add(before.file);
-      await before.log.close();
-    }
+    if (before !== undefined) this.#superseded.add(before.file);
     try {
+      await before?.log.close();
       await log.sync();
+      await syncDirectory(this.#directory);
       for (const file of this.#superseded) await rm(file, { force: true });
       this.#superseded.clear();
     } catch {
@@ -165,6 +174,7 @@ export class RecordLog<T> implements Records<T> {
       try {
         await this.#append(writes);
         for (const { done } of writes) done.resolve();
+        await this.#generation?.log.reserve(this.#reservedBytes);
       } catch (error) {
         for (const { id, done } of writes) done.reject(this.#failure(id, error));
       }
