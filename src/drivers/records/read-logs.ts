@@ -5,6 +5,9 @@ import { latestLines } from "./record-line.ts";
 
 const nameOfLog = /^records-(\d+)\.log$/;
 
+/** More replacements than come while a directory is read. */
+const mostAttempts = 10;
+
 /** The generations of a log, the oldest first, and the last record of each id that is in them. */
 export interface LogsOnDisk {
   logs: { number: number; file: string }[];
@@ -17,7 +20,7 @@ export function logFile(directory: string, number: number): string {
 
 /** Reads a directory of logs, also while a daemon writes there. One that is missing has no records. */
 export async function readLogs(directory: string): Promise<LogsOnDisk> {
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       const names = await readdir(directory);
       const numbers = names.flatMap((name) => nameOfLog.exec(name)?.[1] ?? []).map(Number);
@@ -26,7 +29,7 @@ export async function readLogs(directory: string): Promise<LogsOnDisk> {
       for (const { file } of logs) latestLines(await readFile(file), path.basename(file), latest);
       return { logs, latest };
     } catch (error) {
-      if (!hasErrno(error, "ENOENT")) throw error;
+      if (!hasErrno(error, "ENOENT") || attempt === mostAttempts) throw error;
       if (pathOf(error) === directory) return { logs: [], latest: new Map() };
       // A log was replaced after the directory was read, by one that is there by now.
     }
