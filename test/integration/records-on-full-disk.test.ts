@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -42,6 +42,10 @@ describe("records on a full disk", () => {
       message: /cannot write the record of a to .*records-1\.log: ENOSPC/,
     });
     await log.put("b", { id: "b", text: "fits" });
+    await assert.rejects(log.put("new", { id: "new", text: long }), /ENOSPC/);
+    const sizeBytes = statSync(path.join(records, "records-1.log")).size;
+    await log.remove("new");
+    assert.equal(statSync(path.join(records, "records-1.log")).size, sizeBytes);
     rmSync(ballast);
     await log.put("c", { id: "c", text: "c" });
     await log.close();

@@ -184,8 +184,13 @@ export class RecordLog<T> implements Records<T> {
 
   async #append(writes: readonly Write[]): Promise<void> {
     const { log } = await this.#writable();
-    await log.append(Buffer.concat(writes.map(({ bytes }) => bytes)));
-    for (const line of writes) this.#count(line);
+    // What has no line needs none to be gone: whoever takes back a record that did not fit on a full disk must not fail too.
+    const lines = writes.filter(
+      ({ id, removes }, index) =>
+        !removes || this.#lineBytes.has(id) || writes.slice(0, index).some((earlier) => earlier.id === id),
+    );
+    await log.append(Buffer.concat(lines.map(({ bytes }) => bytes)));
+    for (const line of lines) this.#count(line);
   }
 
   async #writable(): Promise<Generation> {
