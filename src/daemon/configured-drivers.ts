@@ -14,6 +14,7 @@ import type { Security } from "#drivers/security/index.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
+import { smallFilesIn } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Handlers } from "./runtime-handlers.ts";
@@ -25,6 +26,7 @@ export function openMonitor(config: Config, paths: Paths, handlers: Handlers, lo
   return createConmon(
     {
       program: handlers.monitorOf,
+      bundleFiles: smallFilesIn(paths.runroot),
       exitsDirectory: paths.exits,
       attachDirectory: paths.attachSockets,
       logSizeMaxBytes: logSizeMaxBytes > 0 ? logSizeMaxBytes : undefined,

@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { killTree } from "#kernel/process-tree.ts";
-import { smallFilesIn } from "#kernel/small-files.ts";
+import type { SmallFiles } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
@@ -15,6 +15,8 @@ import type { ExitRecord, LaunchedMonitor, Monitor, MonitoredCreate } from "./in
 export interface ConmonOptions extends ConmonSettings {
   /** The program that watches the containers of a runtime handler. */
   program(this: void, handler: string): ConmonProgram;
+  /** Reads what monitors leave in their bundles. */
+  bundleFiles: SmallFiles;
 }
 
 /** conmon: one small C program per container, which outlives the daemon. */
@@ -23,14 +25,13 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
   await mkdir(options.attachDirectory, { recursive: true, mode: 0o711 });
   const helpTexts = new HelpTexts();
   const listeners = new Set<(id: string) => void>();
-  const runFiles = smallFilesIn(options.exitsDirectory);
   const watcher = watchExits(options.exitsDirectory, listeners, logger);
   const recordOf = (id: string): string => path.join(options.exitsDirectory, id);
 
   const launch = async (request: MonitoredCreate): Promise<LaunchedMonitor> => {
     const program = options.program(request.runtime.handler);
     const argv = conmonArguments(program, options, await helpTexts.of(program), request);
-    return launchConmon(argv, program, request, runFiles);
+    return launchConmon(argv, program, request, options.bundleFiles);
   };
 
   return {

@@ -12,7 +12,8 @@ export const containerLogs: ContainerLogs = {
   async create(logPath) {
     try {
       const handle = (await openLog(logPath)) ?? (await openLog(logPath));
-      await handle?.close();
+      if (handle === undefined) throw new Error("somebody removes its directory or puts a link in its place meanwhile");
+      await handle.close();
     } catch (error) {
       throw new DomainError("invalid-argument", `cannot make the container log ${logPath}: ${messageOf(error)}`, {
         cause: error,
