@@ -34,10 +34,20 @@ function recordOf(event: TestEvent): TestRecord | undefined {
   return { outcome: "failed", name, reason: reasonOf(error) };
 }
 
-/** The error's first line, and that of what caused it: a failed hook's own error says only that a hook failed. */
+/** How the error begins, and what caused it: a failed hook's own error says only that a hook failed. */
 function reasonOf(error: Error): string {
   const messages = [error.message, ...(error.cause instanceof Error ? [error.cause.message] : [])];
-  return [...new Set(messages.map((message) => (message.split("\n")[0] ?? "").slice(0, 200)))].join(" ");
+  return [...new Set(messages.map(beginning))].join(" ");
+}
+
+/** The first line often only announces a list. */
+function beginning(message: string): string {
+  const mostLines = 4;
+  const lines = message.split("\n").filter((line) => line.trim() !== "");
+  return lines
+    .slice(0, mostLines)
+    .map((line) => line.trim().slice(0, 200))
+    .join(" | ");
 }
 
 function failureType(error: Error): unknown {

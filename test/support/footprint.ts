@@ -111,12 +111,30 @@ function leasesIn(folder: string): string[] {
 
 function pathsBelow(folder: string, depth: number): string[] {
   if (depth === 0) return [];
-  return entriesOf(folder).flatMap((entry) => {
-    const place = path.join(folder, entry.name);
-    if (/^records-\d+\.log$/.test(entry.name))
-      return [...latestLines(Buffer.from(readOrEmpty(place)), "").keys()].map((id) => path.join(folder, id));
-    return [place, ...(entry.isDirectory() ? pathsBelow(place, depth - 1) : [])];
-  });
+  const entries = entriesOf(folder);
+  const isLog = ({ name }: { name: string }): boolean => generationOf(name) !== undefined;
+  const ids = recordsIn(folder, entries.filter(isLog));
+  const others = entries
+    .filter((entry) => !isLog(entry))
+    .flatMap((entry) => {
+      const place = path.join(folder, entry.name);
+      return [place, ...(entry.isDirectory() ? pathsBelow(place, depth - 1) : [])];
+    });
+  return [...ids.map((id) => path.join(folder, id)), ...others];
+}
+
+/** The ids that a log has, all its generations taken together: an earlier one stays until the later one has reached the disk. */
+function recordsIn(folder: string, logs: readonly { name: string }[]): string[] {
+  const latest = new Map<string, Buffer>();
+  const names = logs.map(({ name }) => name);
+  for (const name of names.sort((a, b) => (generationOf(a) ?? 0) - (generationOf(b) ?? 0)))
+    latestLines(Buffer.from(readOrEmpty(path.join(folder, name))), name, latest);
+  return [...latest.keys()];
+}
+
+function generationOf(name: string): number | undefined {
+  const [, number] = /^records-(\d+)\.log$/.exec(name) ?? [];
+  return number === undefined ? undefined : Number(number);
 }
 
 function foldersBelow(folder: string): string[] {
