@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -33,7 +34,7 @@ import { cannotRunPods, findProgram } from "../support/requirements.ts";
 import { useWrappedDaemon } from "../support/wrapped-daemon.ts";
 import type { WrappedPrograms } from "../support/wrapper.ts";
 
-const { runPodSandbox, listPodSandbox, listContainers } = RuntimeService.method;
+const { runPodSandbox, listPodSandbox, listContainers, removeContainer } = RuntimeService.method;
 
 interface Point {
   program: Exclude<keyof WrappedPrograms, "pluginFolder" | "behave" | "remove">;
@@ -264,6 +265,40 @@ function isAlive(pid: number | undefined): boolean {
     return false;
   }
 }
+
+/** runc is told by a fifo; others by their own command, which outlives the daemon. */
+const notByFifo = (process.env["BERTH_TEST_RUNTIME"] ?? "runc").endsWith("runc")
+  ? false
+  : "only runc's start is berth's own";
+
+describe(
+  "a container whose start was under way when the daemon was killed",
+  { skip: cannotRunPods() || notByFifo },
+  () => {
+    const suite = useDaemon();
+
+    for (const told of [false, true]) {
+      it(`runs when the next one has started: its process ${told ? "had gone on" : "still waited"}`, async () => {
+        const { daemon, busybox } = suite;
+        const { runroot } = daemon.places;
+        const pod = await runPod(daemon, "starting");
+        const before = daemon.footprint();
+        const id = await createContainer(daemon, pod, containerConfig(busybox, "a", untilTerminated));
+        const fifo = path.join(runroot, "runc", id, "exec.fifo");
+        await daemon.kill("SIGKILL");
+        writeFileSync(path.join(runroot, "containers", id, "starting"), "");
+        if (told) execFileSync("cat", [fifo]);
+        await daemon.start();
+        assert.equal((await containerStatus(daemon, id)).state, ContainerState.CONTAINER_RUNNING);
+        assert.equal(existsSync(fifo), false);
+        assert.equal((await exec(daemon, id, ["true"])).exitCode, 0);
+        await daemon.client.call(removeContainer, { containerId: id });
+        await daemon.holdsNoMoreThan(before);
+        await removePod(daemon, pod.id);
+      });
+    }
+  },
+);
 
 describe("a container that is still being made when the next daemon starts", { skip: cannotRunPods() }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-slow-"));

@@ -69,7 +69,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
           ),
         timeoutMs: settings.createTimeoutMs(runtime.handler),
       });
-      await runtime.start(sandbox.id);
+      await runtime.start({ id: sandbox.id, bundle, process: container });
       return { process: container, monitor: watcher, imageId: image.id };
     },
 

@@ -61,9 +61,12 @@ function podNotReady({ id, sandboxId }: Container, cause?: unknown): DomainError
 
 /** Gives what is known of a container only now. */
 async function startProcesses(drivers: ContainerDrivers, container: Container): Promise<Partial<Container>> {
-  const { restore } = container;
+  const { id, process: waiting, restore } = container;
   if (restore?.parts === undefined) {
-    await drivers.runtimes.get(container.runtimeHandler).start(container.id);
+    if (waiting === undefined)
+      throw new DomainError("internal", `container ${id} has no process that could be started`);
+    const bundle = drivers.bundles.path(id);
+    await drivers.runtimes.get(container.runtimeHandler).start({ id, bundle, process: waiting });
     return {};
   }
   await drivers.store.update(container.id, (current) => ({ ...current, restore: { ...restore, begun: true } }));

@@ -3,7 +3,7 @@ import { awaitsRestore, isLive, withState } from "#domain/container/container.ts
 import type { Container } from "#domain/container/container.ts";
 import { discardContainer } from "#domain/container/remove-container.ts";
 import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
-import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import type { ProcessRef, Sandbox } from "#domain/sandbox/sandbox.ts";
 import { nowNs } from "#lib/clock.ts";
 import { removeOne } from "./end-pod.ts";
 import type { InfraWatch } from "./infra-watch.ts";
@@ -83,7 +83,7 @@ async function recoverContainer(drivers: PodDrivers, container: Container): Prom
       if (container.bootId !== parts.settings.bootId) await endedByReboot(drivers, container);
       else if (awaitsRestore(container)) await recoverRestore(drivers, container);
       else if (container.process !== undefined && parts.processes.isAlive(container.process))
-        await recoverLive(drivers, container);
+        await recoverLive(drivers, container, container.process);
       else await exits.settle(container.id);
     }
   } catch (error) {
@@ -92,10 +92,12 @@ async function recoverContainer(drivers: PodDrivers, container: Container): Prom
 }
 
 /** The daemon may have died between the runtime's `start` and the record of it. */
-async function recoverLive(drivers: PodDrivers, container: Container): Promise<void> {
-  const { store, runtimes } = drivers.container;
+async function recoverLive(drivers: PodDrivers, container: Container, process: ProcessRef): Promise<void> {
+  const { store, runtimes, bundles } = drivers.container;
   if (container.state.kind === "created") {
-    const state = await runtimes.get(container.runtimeHandler).state(container.id);
+    const runtime = runtimes.get(container.runtimeHandler);
+    await runtime.resumeStart({ id: container.id, bundle: bundles.path(container.id), process });
+    const state = await runtime.state(container.id);
     if (state?.status === "running")
       await store.update(container.id, (current) => withState(current, { kind: "running", startedAtNs: nowNs() }));
   }

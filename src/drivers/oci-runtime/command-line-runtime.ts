@@ -4,11 +4,13 @@ import { startExec } from "./detached-exec.ts";
 import { execToEnd } from "./exec-to-end.ts";
 import { isUnknownContainer, runtimeCalls, runtimeError } from "./runtime-calls.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
+import { FifoStart, isRunc } from "./start-by-fifo.ts";
 import type { OciRuntime, RuntimeState } from "./index.ts";
 
 /** An OCI runtime by the command line that runc, crun and runsc share. */
 export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
   const { globalArgs, call, must } = runtimeCalls(options);
+  const fifoStart = isRunc(options.path) ? new FifoStart(options.root) : undefined;
   let features: Promise<OciFeatures | undefined> | undefined;
   let canCheckpoint: Promise<boolean> | undefined;
 
@@ -18,8 +20,13 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
     root: options.root,
     globalArgs,
 
-    async start(id) {
-      await must(id, ["start", id]);
+    async start(container) {
+      if (await fifoStart?.start(container)) return;
+      await must(container.id, ["start", container.id]);
+    },
+
+    async resumeStart(container) {
+      await fifoStart?.resume(container);
     },
 
     async delete(id, { force = false } = {}) {

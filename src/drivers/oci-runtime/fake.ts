@@ -14,6 +14,7 @@ export function fakeRuntime(methods: Partial<OciRuntime> = {}): OciRuntime & { c
     globalArgs: [],
     calls,
     start: done("start"),
+    resumeStart: done("resumeStart"),
     delete: done("delete"),
     kill: done("kill"),
     update: done("update"),

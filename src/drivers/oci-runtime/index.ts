@@ -1,3 +1,4 @@
+import type { ProcessIdentity } from "#kernel/process-identity.ts";
 import type { OciFeatures, OciProcess, OciResources } from "#spec/oci-runtime.ts";
 
 /** What `state` of the OCI runtime command line says (runtime.md, "State"). */
@@ -13,6 +14,13 @@ export interface RuntimeExecResult {
   stderr: Buffer;
   /** Killed because the time was over. */
   timedOut: boolean;
+}
+
+/** A container whose process waits to be started. */
+export interface CreatedContainer {
+  id: string;
+  bundle: string;
+  process: ProcessIdentity;
 }
 
 /** Where `checkpoint` puts what it finds. Both are existing directories of their own. */
@@ -57,7 +65,10 @@ export interface OciRuntime {
   readonly root: string;
   /** Arguments between the program and the command, for whoever calls it itself. */
   readonly globalArgs: readonly string[];
-  start(id: string): Promise<void>;
+  /** @throws DomainError also when it has ended meanwhile, or runs already */
+  start(container: CreatedContainer): Promise<void>;
+  /** Brings a start to its end that a daemon had begun and was killed in; nothing happens where none had begun, or where it ends by itself. */
+  resumeStart(container: CreatedContainer): Promise<void>;
   /** Idempotent. `force` kills what is left first. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
   /** Sends to the init process, or with `all` to every process of the container. */

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { identify } from "#kernel/process-identity.ts";
+import type { CreatedContainer } from "./index.ts";
+import { FifoStart, isRunc } from "./start-by-fifo.ts";
+
+const nobody = { pid: 2 ** 22, startTime: "1" };
+
+describe("the start of a container by its fifo", () => {
+  let folder: string;
+  let bundle: string;
+  let fifo: string;
+  let starter: FifoStart;
+  let init: ChildProcess | undefined;
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "berth-fifo-"));
+    bundle = path.join(folder, "bundle");
+    fifo = path.join(folder, "c", "exec.fifo");
+    for (const directory of [bundle, path.dirname(fifo)]) mkdirSync(directory);
+    writeFileSync(path.join(bundle, "config.json"), "{}");
+    starter = new FifoStart(folder);
+  });
+  afterEach(() => {
+    init?.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  });
+
+  /** A process that waits as runc's init does, and then goes on. */
+  function waiting(): CreatedContainer {
+    execFileSync("mkfifo", [fifo]);
+    init = spawn("sh", ["-c", `printf 0 > ${fifo}; echo goes on; exec sleep 1000`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const process = identify(init.pid ?? 0);
+    assert.ok(process);
+    return { id: "c", bundle, process };
+  }
+
+  async function goesOn(): Promise<void> {
+    assert.ok(init?.stdout);
+    const [words] = (await once(init.stdout, "data")) as [Buffer];
+    assert.equal(words.toString(), "goes on\n");
+  }
+
+  it("lets the process go on, and takes the fifo away", async () => {
+    const container = waiting();
+    const [done] = await Promise.all([starter.start(container), goesOn()]);
+    assert.equal(done, true);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is left to the program where a hook has to run after it", async () => {
+    writeFileSync(path.join(bundle, "config.json"), JSON.stringify({ hooks: { poststart: [{ path: "/bin/true" }] } }));
+    assert.equal(await starter.start(waiting()), false);
+    assert.equal(existsSync(fifo), true);
+  });
+
+  it("is left to the program, which says why it is none, without a fifo or a process", async () => {
+    assert.equal(await starter.start({ id: "c", bundle, process: nobody }), false);
+    const container = waiting();
+    init?.kill("SIGKILL");
+    await once(init ?? assert.fail(), "exit");
+    assert.equal(await starter.start(container), false);
+    assert.equal(existsSync(fifo), true);
+  });
+
+  it("is brought to its end when its daemon was killed before the fifo was opened", async () => {
+    const container = waiting();
+    writeFileSync(path.join(bundle, "starting"), "");
+    await Promise.all([starter.resume(container), goesOn()]);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is brought to its end when its daemon was killed after that", async () => {
+    const container = waiting();
+    writeFileSync(path.join(bundle, "starting"), "");
+    const going = goesOn();
+    execFileSync("cat", [fifo]);
+    await going;
+    await starter.resume(container);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is not begun by the next daemon when nobody had asked for it", async () => {
+    await starter.resume(waiting());
+    assert.equal(existsSync(fifo), true);
+  });
+});
+
+describe("a program", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "berth-is-runc-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("is runc when it is an executable of that name, and not what wraps one", () => {
+    const place = (name: string): string => path.join(folder, name);
+    writeFileSync(place("runc"), "\x7fELF and so on");
+    writeFileSync(place("crun"), "\x7fELF and so on");
+    symlinkSync(place("runc"), place("default"));
+    mkdirSync(place("wrapped"));
+    const script = path.join(place("wrapped"), "runc");
+    writeFileSync(script, `#!/bin/sh\nexec ${place("runc")} "$@"\n`);
+    chmodSync(script, 0o755);
+    assert.deepEqual([place("runc"), place("default"), place("crun"), script].map(isRunc), [true, true, false, false]);
+  });
+});
