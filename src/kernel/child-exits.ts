@@ -28,9 +28,9 @@ export function exitCodeOf(status: ExitStatus): number {
 
 // The end of a child is seen at once, and what is left of it is taken away a little later and by another thread. At once would be amid
 // the end of its last thread: both then clear the caches of /proc/PID, one in a loop until the other is done, which took this process
-// four milliseconds of a processor for each child, and under load many times that. Later would save a little more where the machine is busy, but
-// who kills a command looks for it soon after, and what is not taken away is still there.
-const reapAfterMs = 20;
+// four milliseconds of a processor for each child, and under load many times that: on a busy machine that thread may get no processor for some hundred
+// milliseconds. But who kills a command looks for it soon after, and what is not taken away is still there.
+const reapAfterMs = { itsOwnEnd: 400, killed: 20 } as const;
 
 const awaited = new Map<number, (status: ExitStatus) => void>();
 const orphanListeners = new Set<(pid: number, status: ExitStatus) => void>();
@@ -116,7 +116,7 @@ function listenForChildren(): void {
   process.on("SIGCHLD", () => {
     // Signals coalesce, so one may stand for many.
     for (const pid of awaited.keys()) look(pid);
-    if (adopting) reapSoon();
+    if (adopting) reapWithin(reapAfterMs.itsOwnEnd);
   });
 }
 
@@ -125,7 +125,7 @@ function look(pid: number): void {
   if (status === undefined) return;
   ended.add(pid);
   settle(pid, status);
-  reapSoon();
+  reapWithin(status.signal === undefined ? reapAfterMs.itsOwnEnd : reapAfterMs.killed);
 }
 
 function settle(pid: number, status: ExitStatus): void {
@@ -146,18 +146,25 @@ function keepAlive(): void {
   }
 }
 
-let reapingWanted = false;
 let reaping = false;
+let reapAtMs = Infinity;
+let reapTimer: NodeJS.Timeout | undefined;
 
-function reapSoon(): void {
-  reapingWanted = true;
-  if (reaping) return;
-  reaping = true;
-  setTimeout(() => void reap(), reapAfterMs).unref();
+function reapWithin(delayMs: number): void {
+  const atMs = performance.now() + delayMs;
+  if (atMs >= reapAtMs) return;
+  reapAtMs = atMs;
+  if (!reaping) scheduleReap();
+}
+
+function scheduleReap(): void {
+  clearTimeout(reapTimer);
+  reapTimer = setTimeout(() => void reap(), reapAtMs - performance.now()).unref();
 }
 
 async function reap(): Promise<void> {
-  reapingWanted = false;
+  reaping = true;
+  reapAtMs = Infinity;
   if (adopting) {
     // Looked at first: a child that is awaited keeps its pid until that was told.
     for (let child = peek(idType.all, 0); child !== undefined; child = peek(idType.all, 0)) {
@@ -167,7 +174,7 @@ async function reap(): Promise<void> {
   } else for (const pid of ended) await takeAway(pid);
   reaping = false;
   // What ended meanwhile may have come too late for it.
-  if (reapingWanted) reapSoon();
+  if (reapAtMs !== Infinity) scheduleReap();
 }
 
 /** Tells of a child that has ended, unless that was done. */
