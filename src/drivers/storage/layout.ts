@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
+import { spreadDirectoriesIn } from "#kernel/spread-directories.ts";
 import { digestAlgorithms, isDigest } from "#spec/digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { ChainId } from "./index.ts";
@@ -113,6 +114,8 @@ export class Layout {
       await mkdir(root, { recursive: true, mode: 0o711 });
     const below = [this.layers, this.images, this.staging, this.corrupt, this.containers, this.trash];
     await Promise.all(below.map((directory) => mkdir(directory, { recursive: true, mode: 0o700 })));
+    // Roots of containers and layers are made here, and deleted as a whole.
+    for (const directory of [this.containers, this.staging]) spreadDirectoriesIn(directory);
     // Passable, so that the runtime can enter roots as the root of a user namespace; each root's own directory is not.
     await mkdir(this.mounts, { recursive: true, mode: 0o711 });
     const blobs = digestAlgorithms.map((algorithm) => path.join(this.blobs, algorithm));
