@@ -41,6 +41,15 @@ describe("a network that was connected ahead of its pod", { skip: cannotRunPods(
     });
   }
 
+  /** Replaces the network's configuration by a changed one, and resolves when it was read. */
+  async function configure(daemon: TestDaemon, change: (conflist: string) => string): Promise<void> {
+    const loads = (): number => daemon.log().split("CNI network loaded").length;
+    const before = loads();
+    const file = path.join(daemon.places.conflistFolder, "10-test.conflist");
+    writeFileSync(file, change(bridgeConflist(daemon.places)));
+    await eventually("the new configuration to be read", () => (loads() > before ? true : undefined));
+  }
+
   const namespaces = (daemon: TestDaemon): string[] =>
     readdirSync(path.join(daemon.places.runroot, "namespaces", "netns"));
   const leases = (daemon: TestDaemon): string[] => daemon.footprint().leases;
@@ -85,18 +94,32 @@ describe("a network that was connected ahead of its pod", { skip: cannotRunPods(
   it("is replaced when the network's configuration has changed", async () => {
     const { daemon } = suite;
     const outdated = await waiting(daemon);
-    const file = path.join(daemon.places.conflistFolder, "10-test.conflist");
-    const conflist = bridgeConflist(daemon.places);
-    const loads = (): number => daemon.log().split("CNI network loaded").length;
-    const before = loads();
-    writeFileSync(file, conflist.replace('"isGateway": true', '"isGateway": true, "mtu": 1400'));
-    await eventually("the new configuration to be read", () => (loads() > before ? true : undefined));
+    await configure(daemon, (conflist) => conflist.replace('"isGateway": true', '"isGateway": true, "mtu": 1400'));
     const pod = await runPod(daemon, "after-change");
     assert.notEqual(pod.id, outdated);
     const main = await runContainer(daemon, pod, containerConfig(suite.busybox, "main", untilTerminated));
     assert.match((await exec(daemon, main, ["ip", "link", "show", "eth0"])).stdout, /mtu 1400/);
     await removePod(daemon, pod.id);
-    writeFileSync(file, conflist);
+    await configure(daemon, (conflist) => conflist);
+  });
+
+  it("is taken away for a pod that finds no address left", async () => {
+    const { daemon } = suite;
+    const { subnetPrefix } = daemon.places;
+    const only = `${subnetPrefix}.77`;
+    const range = `"subnet": "${subnetPrefix}.0/24"`;
+    await configure(daemon, (conflist) =>
+      conflist.replace(range, `${range}, "rangeStart": "${only}", "rangeEnd": "${only}"`),
+    );
+    await removePod(daemon, (await runPod(daemon, "first")).id);
+    await eventually("the only address to be held", () =>
+      leases(daemon).some((lease) => lease.endsWith(` ${only}`)) ? true : undefined,
+    );
+    const { linux } = podConfig(daemon, "choosy");
+    const pod = await runPod(daemon, "choosy", { linux: { ...linux, sysctls: { "net.core.somaxconn": "77" } } });
+    assert.equal((await podStatus(daemon, pod.id)).network?.ip, only);
+    await removePod(daemon, pod.id);
+    await configure(daemon, (conflist) => conflist);
   });
 
   it("is not used once its bridge was taken away", async () => {

@@ -67,11 +67,11 @@ export const berth = section("berth", "Options of berth's own, which CRI-O does 
     description: "Directory for the results of CNI plugins, from which addresses are freed later. Empty: below root.",
   }),
   standbyNetworks: integer("standby_networks", {
-    default: 1,
+    default: 4,
     environment: "BERTH_STANDBY_NETWORKS",
     check: between(0, 16),
     description:
-      "Network namespaces that are kept ready and connected ahead of the next pods, so that these need not wait for the CNI plugins. Each holds an address. Only for networks whose plugins do not ask which pod they serve (bridge, ptp, macvlan, ipvlan and flannel with host-local), and for pods without host ports, bandwidth limits, network sysctls and user namespace; others are connected when they come, as with 0.",
+      "Network namespaces that are kept ready and connected ahead of the next pods, so that these need not wait for the CNI plugins. Each holds an address until a pod needs it. Only for networks whose plugins do not ask which pod they serve (bridge, ptp, macvlan, ipvlan and flannel with host-local), and for pods without host ports, bandwidth limits, network sysctls and user namespace; others are connected when they come, as with 0.",
   }),
   eventLoopNice: integer("event_loop_nice", {
     default: -20,

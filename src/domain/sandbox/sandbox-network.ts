@@ -1,4 +1,5 @@
-import type { Network, PodNetwork } from "#drivers/cni/index.ts";
+import { messageOf } from "#errors/domain-error.ts";
+import type { PodNetwork } from "#drivers/cni/index.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import { isHostNetwork } from "./sandbox.ts";
@@ -14,10 +15,10 @@ export async function connectSandbox(
   sandbox: Sandbox,
   standby: StandbyNetwork | undefined,
 ): Promise<readonly string[]> {
-  const { network, hostPorts, settings, onStep } = drivers;
+  const { hostPorts, network, settings, onStep } = drivers;
   const { portMappings } = sandbox.request;
   const startedMs = performance.now();
-  const ips = await attach(network, podNetwork(sandbox), standby);
+  const ips = await attach(drivers, podNetwork(sandbox), standby);
   onStep("network_setup_pod", performance.now() - startedMs);
   const wantsPorts = portMappings.some((mapping) => mapping.hostPort > 0);
   if (wantsPorts && settings.hostPortsEnabled && !network.handlesPortMappings()) {
@@ -28,15 +29,26 @@ export async function connectSandbox(
 }
 
 async function attach(
-  network: Network,
+  drivers: SandboxDrivers,
   pod: PodNetwork,
   standby: StandbyNetwork | undefined,
 ): Promise<readonly string[]> {
+  const { network } = drivers;
   if (standby !== undefined) {
     if (await network.adopt(pod)) return standby.ips;
     await network.tearDown(pod);
   }
-  return (await network.setUp(pod)).ips;
+  return setUp(drivers, pod);
+}
+
+/** The last addresses may be held by networks that wait for other pods. */
+async function setUp({ network, standby }: SandboxDrivers, pod: PodNetwork): Promise<readonly string[]> {
+  try {
+    return (await network.setUp(pod)).ips;
+  } catch (error) {
+    if (!/no IP addresses available/i.test(messageOf(error)) || !(await standby.giveBack())) throw error;
+    return (await network.setUp(pod)).ips;
+  }
 }
 
 /** Closes host ports and releases the addresses. Idempotent. */

@@ -111,6 +111,14 @@ describe("networks that wait for their pods", () => {
     assert.ok(outdated !== undefined && !network.attached.has(outdated) && !namespaces.held.has(outdated));
   });
 
+  it("are given back when a pod finds no address, and not made again before others have come", async () => {
+    await open();
+    const { size } = network.attached;
+    assert.deepEqual([size, await standby.giveBack(), network.attached.size], [1, true, 0]);
+    assert.deepEqual([...namespaces.held.keys()], []);
+    assert.equal(await standby.giveBack(), false);
+  });
+
   it("do not exist for a network that asks which pod it serves", async () => {
     network.configuration = undefined;
     standby.open();

@@ -46,6 +46,7 @@ export class StandbyNetworks {
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
   #isOpen = false;
+  #isQuiet = false;
 
   constructor(drivers: StandbyDrivers, settings: StandbySettings) {
     this.#drivers = drivers;
@@ -67,6 +68,13 @@ export class StandbyNetworks {
     const configuration = this.#drivers.network.forAnyPod();
     const index = this.#ready.findIndex((one) => one.configuration === configuration);
     return index < 0 ? undefined : this.#ready.splice(index, 1)[0];
+  }
+
+  /** Takes away those that wait, for a pod that finds no address left. False when there was none. */
+  async giveBack(): Promise<boolean> {
+    const waiting = this.#ready.splice(0);
+    await this.#discardAll(waiting);
+    return waiting.length > 0;
   }
 
   /** Takes one away. Idempotent. */
@@ -91,7 +99,9 @@ export class StandbyNetworks {
   #replenishLater(): void {
     if (!this.#isOpen) return;
     clearTimeout(this.#timer);
+    this.#isQuiet = false;
     this.#timer = setTimeout(() => {
+      this.#isQuiet = true;
       this.#work ??= this.#replenish().finally(() => {
         this.#work = undefined;
       });
@@ -102,7 +112,7 @@ export class StandbyNetworks {
     const configuration = this.#drivers.network.forAnyPod();
     await this.#discardAll(this.#takeOutdated(configuration));
     if (configuration === undefined) return;
-    while (this.#isOpen && this.#ready.length < this.#settings.count) {
+    while (this.#isOpen && this.#isQuiet && this.#ready.length < this.#settings.count) {
       try {
         const made = await this.#make(configuration);
         this.#ready.push(made);
@@ -140,10 +150,11 @@ export class StandbyNetworks {
   }
 
   async #discardAll(networks: readonly StandbyNetwork[]): Promise<void> {
-    for (const one of networks)
-      await this.discard(one).catch((error: unknown) =>
+    const discard = (one: StandbyNetwork): Promise<void> =>
+      this.discard(one).catch((error: unknown) =>
         this.#drivers.logger.warn("a network that waited for a pod cannot be taken away", { id: one.id, error }),
       );
+    await Promise.all(networks.map(discard));
   }
 }
 
