@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 
 /** Directories and files of a few kilobytes, below one directory. */
 export interface SmallFiles {
@@ -9,7 +9,6 @@ export interface SmallFiles {
   write(file: string, content: string, mode: number): Promise<void>;
   /** The text of a file. */
   read(file: string): Promise<string>;
-  has(file: string): Promise<boolean>;
   /** Nothing happens where there is none. */
   remove(file: string): Promise<void>;
 }
@@ -35,9 +34,6 @@ const inMemory: SmallFiles = {
   async read(file) {
     return readFileSync(file, "utf8");
   },
-  async has(file) {
-    return existsSync(file);
-  },
   async remove(file) {
     rmSync(file, { force: true });
   },
@@ -53,12 +49,6 @@ const onDisk: SmallFiles = {
   },
   async read(file) {
     return readFile(file, "utf8");
-  },
-  async has(file) {
-    return access(file).then(
-      () => true,
-      () => false,
-    );
   },
   async remove(file) {
     await rm(file, { force: true });

@@ -61,6 +61,17 @@ describe("the start of a container by its fifo", () => {
     assert.equal(existsSync(fifo), true);
   });
 
+  it("is left to the program where nobody can tell whether one has to", async () => {
+    const container = waiting();
+    for (const content of ["{", "null"]) {
+      writeFileSync(path.join(bundle, "config.json"), content);
+      assert.equal(await starter.start(container), false);
+    }
+    rmSync(path.join(bundle, "config.json"));
+    assert.equal(await starter.start(container), false);
+    assert.equal(existsSync(fifo), true);
+  });
+
   it("is left to the program, which says why it is none, without a fifo or a process", async () => {
     assert.equal(await starter.start({ id: "c", bundle, process: nobody }), false);
     const container = waiting();

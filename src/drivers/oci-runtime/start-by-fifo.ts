@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync, realpathSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { DomainError, hasErrno } from "#errors/domain-error.ts";
@@ -30,10 +30,10 @@ export class FifoStart {
    * @throws DomainError deadline-exceeded when the process does not go on
    */
   async start(container: CreatedContainer): Promise<boolean> {
-    const files = smallFilesIn(container.bundle);
-    if (hasPoststartHook(await files.read(path.join(container.bundle, "config.json")))) return false;
+    const { bundle } = container;
+    if (await mayHavePoststartHook(bundle)) return false;
     // Whoever is killed between the two steps below has left a process that runs with a fifo that says it waits.
-    await files.write(path.join(container.bundle, startedFile), "", 0o600);
+    await smallFilesIn(bundle).write(path.join(bundle, startedFile), "", 0o600);
     const fd = this.#open(container.id);
     if (fd === undefined) return false;
     const outcome = await byteFrom(fd, container, readLimitMs);
@@ -50,7 +50,7 @@ export class FifoStart {
 
   /** Brings a start to its end that a daemon had begun and was killed in. Nothing happens where none had begun. */
   async resume(container: CreatedContainer): Promise<void> {
-    if (!(await smallFilesIn(container.bundle).has(path.join(container.bundle, startedFile)))) return;
+    if (!existsSync(path.join(container.bundle, startedFile))) return;
     const fd = this.#open(container.id);
     if (fd === undefined) return;
     // Without a byte it has gone on before, and the byte is lost with its reader.
@@ -94,9 +94,15 @@ function isElf(file: string): boolean {
   }
 }
 
-function hasPoststartHook(configText: string): boolean {
-  const { hooks } = JSON.parse(configText) as { hooks?: { poststart?: unknown[] } };
-  return (hooks?.poststart ?? []).length > 0;
+/** Also where the bundle cannot be read. */
+async function mayHavePoststartHook(bundle: string): Promise<boolean> {
+  try {
+    const config = await smallFilesIn(bundle).read(path.join(bundle, "config.json"));
+    const { hooks } = JSON.parse(config) as { hooks?: { poststart?: unknown[] } };
+    return (hooks?.poststart ?? []).length > 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Reads one byte from a fifo and closes it, not before the process has written or ended: it would fail for want of a reader. */
