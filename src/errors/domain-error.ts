@@ -50,10 +50,15 @@ export function messageOf(error: unknown): string {
   return String(error);
 }
 
-/** The `DomainError` kind of anything thrown; what is not a `DomainError` is a bug or an untranslated failure: internal. */
+/**
+ * The `DomainError` kind of anything thrown; what is not a `DomainError` is a bug or an untranslated failure: internal. Of steps that failed side
+ * by side the first that says more than that: a label that the policy does not know also makes the mount fail, for no reason of its own.
+ */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof DomainError) return error.kind;
   if (error instanceof SuppressedError) return kindOf(error.suppressed);
+  if (error instanceof AggregateError)
+    return error.errors.map(kindOf).find((kind) => kind !== "internal") ?? "internal";
   return "internal";
 }
 
