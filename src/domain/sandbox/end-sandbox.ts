@@ -1,5 +1,6 @@
 import { nowNs } from "#lib/clock.ts";
 import { settleAll } from "#lib/settle.ts";
+import { releaseMadeCgroup } from "./made-cgroup.ts";
 import { disconnectSandbox } from "./sandbox-network.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -41,7 +42,7 @@ async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promis
 
 async function releaseFiles(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await drivers.files.remove(sandbox.id);
-  if (sandbox.madeCgroup !== undefined) await drivers.cgroups.removeParent(sandbox.cgroupParent, sandbox.madeCgroup);
+  await releaseMadeCgroup(drivers, sandbox);
   if (sandbox.selinuxLevel !== "") drivers.selinuxLevels.release(sandbox.selinuxLevel);
 }
 

@@ -15,6 +15,7 @@ import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
 import { mountLabel } from "./selinux-labels.ts";
+import { madeCgroupOf, releaseMadeCgroup } from "./made-cgroup.ts";
 import type { StandbyNetwork } from "./standby-networks.ts";
 import { isNetworkSysctl, sandboxSysctls } from "./sysctls.ts";
 
@@ -95,7 +96,7 @@ function describe(
   const id = standby?.id ?? newId();
   const { cgroupParent } = request.linux;
   checkedCgroupParent(settings.cgroupManager, cgroupParent);
-  const madeCgroup = cgroupParent === "" ? undefined : drivers.cgroups.missingParent(cgroupParent);
+  const madeCgroup = madeCgroupOf(drivers, cgroupParent);
   return {
     version: 1,
     id,
@@ -191,7 +192,7 @@ async function connect(
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
   const { madeCgroup } = sandbox;
   if (madeCgroup === undefined) return;
-  undo.defer(() => drivers.cgroups.removeParent(sandbox.cgroupParent, madeCgroup));
+  undo.defer(() => releaseMadeCgroup(drivers, sandbox));
   await drivers.cgroups.createParent(sandbox.cgroupParent);
 }
 
