@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { messageOf } from "#errors/domain-error.ts";
+import { ioctl } from "#kernel/ioctl.ts";
 import { check, libc } from "#kernel/libc.ts";
 import { bindMount, unmount } from "#kernel/mount.ts";
 import { type IpFamily, tcpSocket } from "#kernel/tcp-socket.ts";
@@ -14,11 +15,6 @@ const socketCall = libc.func("int socket(int domain, int type, int protocol)") a
   domain: number,
   type: number,
   protocol: number,
-) => number;
-const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)") as (
-  fd: number,
-  request: number,
-  argument: Buffer,
 ) => number;
 
 export type NamespaceKind = "net" | "ipc" | "uts" | "user";

@@ -1,11 +1,6 @@
 import { closeSync, constants, openSync, statfsSync } from "node:fs";
-import { check, libc } from "#kernel/libc.ts";
-
-const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)") as (
-  fd: number,
-  request: number,
-  argument: Buffer,
-) => number;
+import { ioctl } from "#kernel/ioctl.ts";
+import { check } from "#kernel/libc.ts";
 
 // ioctl_iflags(2), <linux/fs.h>; the flags are an int whatever the request's number says.
 const getFlags = 0x8008_6601;

@@ -1,10 +1,5 @@
-import { check, libc } from "#kernel/libc.ts";
-
-const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)") as (
-  fd: number,
-  request: number,
-  argument: Buffer,
-) => number;
+import { ioctl } from "#kernel/ioctl.ts";
+import { check } from "#kernel/libc.ts";
 
 /**
  * Sets the size of a terminal by either of its ends; its processes get SIGWINCH.

@@ -118,6 +118,7 @@ describe("a network that was connected ahead of its pod", { skip: cannotRunPods(
     const { linux } = podConfig(daemon, "choosy");
     const pod = await runPod(daemon, "choosy", { linux: { ...linux, sysctls: { "net.core.somaxconn": "77" } } });
     assert.equal((await podStatus(daemon, pod.id)).network?.ip, only);
+    await assert.rejects(runPod(daemon, "one-too-many"), /RESOURCE_EXHAUSTED: .*no IP addresses available/);
     await removePod(daemon, pod.id);
     await configure(daemon, (conflist) => conflist);
   });

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import path from "node:path";
+import { generationOf } from "#drivers/records/read-logs.ts";
 import { latestLines } from "#drivers/records/record-line.ts";
 
 /** Where to look for what one private daemon has made. */
@@ -130,11 +131,6 @@ function recordsIn(folder: string, logs: readonly { name: string }[]): string[] 
   for (const name of names.sort((a, b) => (generationOf(a) ?? 0) - (generationOf(b) ?? 0)))
     latestLines(Buffer.from(readOrEmpty(path.join(folder, name))), name, latest);
   return [...latest.keys()];
-}
-
-function generationOf(name: string): number | undefined {
-  const [, number] = /^records-(\d+)\.log$/.exec(name) ?? [];
-  return number === undefined ? undefined : Number(number);
 }
 
 function foldersBelow(folder: string): string[] {

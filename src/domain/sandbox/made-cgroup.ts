@@ -8,8 +8,8 @@ type MadeCgroupDrivers = Pick<SandboxDrivers, "store"> & {
 /** The uppermost part of a parent cgroup's path that berth makes for a pod, or has made for those that share it. */
 export function madeCgroupOf({ store, cgroups }: MadeCgroupDrivers, cgroupParent: string): string | undefined {
   if (cgroupParent === "") return undefined;
-  const sharing = store.index.all().find((one) => one.cgroupParent === cgroupParent && one.madeCgroup !== undefined);
-  return cgroups.missingParent(cgroupParent) ?? sharing?.madeCgroup;
+  const isSharing = (one: Sandbox): boolean => one.cgroupParent === cgroupParent && one.madeCgroup !== undefined;
+  return cgroups.missingParent(cgroupParent) ?? store.index.all().find(isSharing)?.madeCgroup;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { messageOf } from "#errors/domain-error.ts";
+import { kindOf } from "#errors/domain-error.ts";
 import type { PodNetwork } from "#drivers/cni/index.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
@@ -15,7 +15,7 @@ export async function connectSandbox(
   sandbox: Sandbox,
   standby: StandbyNetwork | undefined,
 ): Promise<readonly string[]> {
-  const { hostPorts, network, settings, onStep } = drivers;
+  const { network, hostPorts, settings, onStep } = drivers;
   const { portMappings } = sandbox.request;
   const startedMs = performance.now();
   const ips = await attach(drivers, podNetwork(sandbox), standby);
@@ -46,7 +46,7 @@ async function setUp({ network, standby }: SandboxDrivers, pod: PodNetwork): Pro
   try {
     return (await network.setUp(pod)).ips;
   } catch (error) {
-    if (!/no IP addresses available/i.test(messageOf(error)) || !(await standby.giveBack())) throw error;
+    if (kindOf(error) !== "resource-exhausted" || !(await standby.giveBack())) throw error;
     return (await network.setUp(pod)).ips;
   }
 }

@@ -76,7 +76,7 @@ function pluginFailure(call: PluginCall, result: RunResult, output: JsonObject |
   const details = output?.["details"];
   if (typeof details === "string" && details !== "") parts.push(details);
   if (stderr !== "") parts.push(`stderr: ${stderr}`);
-  return new DomainError(failureKind(result, code), `${describe(call)} failed: ${parts.join("; ")}`, {
+  return new DomainError(failureKind(result, output, code), `${describe(call)} failed: ${parts.join("; ")}`, {
     facts: {
       plugin: call.path,
       command: call.command,
@@ -104,7 +104,12 @@ function ending(call: PluginCall, result: RunResult, output: JsonObject | undefi
   return text === "" ? `exit code ${result.exitCode}` : `exit code ${result.exitCode}: ${text}`;
 }
 
-function failureKind(result: RunResult, code: number | undefined): ErrorKind {
+/** host-local has no code of its own for a range without a free address, only these words. */
+const noAddressLeft = /no IP addresses available/i;
+
+function failureKind(result: RunResult, output: JsonObject | undefined, code: number | undefined): ErrorKind {
+  const message = output?.["msg"];
+  if (typeof message === "string" && noAddressLeft.test(message)) return "resource-exhausted";
   const passes = code === 11 || code === 50 || code === 51;
   return passes || result.timedOut || result.signal !== undefined ? "unavailable" : "internal";
 }

@@ -69,7 +69,8 @@ export class FifoStart {
   }
 
   async #removeFifo(id: string): Promise<void> {
-    await smallFilesIn(path.join(this.#root, id)).remove(this.#fifo(id));
+    // Not asked of its own directory: that is gone when the pod is being stopped.
+    await smallFilesIn(this.#root).remove(this.#fifo(id));
   }
 
   #fifo(id: string): string {

@@ -3,8 +3,6 @@ import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
 import { latestLines } from "./record-line.ts";
 
-const nameOfLog = /^records-(\d+)\.log$/;
-
 /** More replacements than come while a directory is read. */
 const mostAttempts = 10;
 
@@ -18,12 +16,18 @@ export function logFile(directory: string, number: number): string {
   return path.join(directory, `records-${number}.log`);
 }
 
+/** Which generation a file is by its name; undefined for what is no log. */
+export function generationOf(name: string): number | undefined {
+  const number = /^records-(\d+)\.log$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
 /** Reads a directory of logs, also while a daemon writes there. One that is missing has no records. */
 export async function readLogs(directory: string): Promise<LogsOnDisk> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const names = await readdir(directory);
-      const numbers = names.flatMap((name) => nameOfLog.exec(name)?.[1] ?? []).map(Number);
+      const numbers = names.flatMap((name) => generationOf(name) ?? []);
       const logs = numbers.toSorted((a, b) => a - b).map((number) => ({ number, file: logFile(directory, number) }));
       const latest = new Map<string, Buffer>();
       for (const { file } of logs) latestLines(await readFile(file), path.basename(file), latest);
