@@ -28,8 +28,9 @@ test: prerequisites
 check: prerequisites
 	@npm run --silent check
 
+# The client's garbage collection must not wait for threads that the daemons keep from the processors.
 bench: prerequisites
-	@$(NODE) bench/main.ts $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@$(NODE) --single-threaded-gc bench/main.ts $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 prerequisites:
 	@scripts/install-prerequisites.sh
