@@ -11,14 +11,34 @@ const commands = [
   ["version [-j] [-v]", "Prints the version."],
   ["complete bash|zsh|fish", "Prints a script that completes commands and flags in that shell."],
   ["markdown", "Prints the reference of the configuration."],
-  ["help", "Prints this."],
+  ["help [COMMAND]", "Prints this, or what one command does."],
 ] as const;
 
 const indent = 8;
 const width = 100;
 
-/** `berth help`: commands and all flags. */
-export function help(): number {
+/**
+ * `berth help [COMMAND]`: what one command does, or all commands and all flags. `serve` and what is no command get the latter: all flags are
+ * those of the daemon.
+ */
+export function help(command?: string): number {
+  const found = command === "serve" ? undefined : commands.find(([usage]) => nameIn(usage) === command);
+  return found === undefined ? overview() : ofCommand(found);
+}
+
+function ofCommand([usage, description]: (typeof commands)[number]): number {
+  const lines = [
+    `Usage: berth [FLAGS] ${usage}`,
+    "",
+    ...wrapText(description, width),
+    "",
+    "Flags are listed by berth help.",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return 0;
+}
+
+function overview(): number {
   const { own, options } = globalFlags();
   const lines = [
     "berth - a Kubernetes container runtime (CRI v1)",
@@ -49,5 +69,9 @@ function entry(name: string, description: string): string[] {
 
 /** The words that name commands. */
 export function commandNames(): string[] {
-  return commands.map(([usage]) => usage.split(" ")[0] ?? usage);
+  return commands.map(([usage]) => nameIn(usage));
+}
+
+function nameIn(usage: string): string {
+  return usage.split(" ")[0] ?? usage;
 }

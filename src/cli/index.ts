@@ -8,7 +8,7 @@ import { DomainError } from "#errors/domain-error.ts";
 export async function run(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first === "ctl") return await runCtl(rest);
-  if (first === "version" || first === "--version" || first === "-v") {
+  if ((first === "version" && !asksForHelp(rest)) || first === "--version" || first === "-v") {
     return (await import("./version.ts")).version(first === "version" ? rest : []);
   }
   return await runWithFlags(argv);
@@ -22,11 +22,11 @@ async function runWithFlags(argv: readonly string[]): Promise<number> {
   const [word = "serve", ...rest] = leading.rest;
   if (leading.values.has("version")) return (await import("./version.ts")).version([]);
   if (leading.values.has("help")) return (await import("./help.ts")).help();
+  if (word !== "ctl" && asksForHelp(rest)) return (await import("./help.ts")).help(word);
   switch (word) {
     case "serve": {
       const own = parseFlags(rest, known);
       expectNothing(own.rest);
-      if (own.values.has("help")) return (await import("./help.ts")).help();
       return await (await import("./serve.ts")).serve(joinFlags(leading.values, own.values));
     }
     case "config": {
@@ -53,10 +53,14 @@ async function runWithFlags(argv: readonly string[]): Promise<number> {
       return 0;
     case "help":
     case "h":
-      return (await import("./help.ts")).help();
+      return rest[0] === "ctl" ? await runCtl(["help", ...rest.slice(1)]) : (await import("./help.ts")).help(rest[0]);
     default:
       throw new DomainError("invalid-argument", `unknown command ${JSON.stringify(word)}; see berth help`);
   }
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  return words.includes("--help") || words.includes("-h");
 }
 
 async function runCtl(argv: string[]): Promise<number> {

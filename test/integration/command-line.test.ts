@@ -86,6 +86,15 @@ describe("bin/berth", () => {
     for (const flag of ["--config", "--pause-image", "--root, -r"]) assert.ok(stdout.includes(flag), flag);
   });
 
+  it("says what a command does when it is asked by --help, and does nothing", () => {
+    for (const command of ["check", "config", "version", "wipe"]) {
+      const { stdout, stderr, status } = berth([command, "--help"]);
+      assert.deepEqual([status, stderr], [0, ""]);
+      assert.ok(stdout.startsWith(`Usage: berth [FLAGS] ${command}`), stdout);
+      assert.equal(berth(["help", command]).stdout, stdout);
+    }
+  });
+
   it("ends quietly when nobody reads the rest of its output", () => {
     const { status, stdout, stderr } = berth(["-c", `"${launcher}" help | head -1`], "/bin/sh");
     assert.deepEqual([status, stderr], [0, ""]);
