@@ -38,7 +38,7 @@ export async function status(global: FlagValues, argv: readonly string[]): Promi
 export const socketFlag = { names: ["socket"], short: "s", isBoolean: false };
 
 /** The socket that was named, or the one that the configuration names. */
-export async function socketOf(global: FlagValues, own: FlagValues): Promise<string> {
+async function socketOf(global: FlagValues, own: FlagValues): Promise<string> {
   const named = own.get("socket")?.at(-1);
   if (named !== undefined) return named;
   const { config } = await loadConfig(configSources(global, process.env));

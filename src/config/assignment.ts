@@ -33,7 +33,7 @@ export interface ConfigWarning {
 }
 
 /** Where a value came from, for the start of a sentence: `/etc/crio/crio.conf:12:3`, `--log-level`. */
-export function describeOrigin(origin: Origin): string {
+function describeOrigin(origin: Origin): string {
   switch (origin.kind) {
     case "file":
       return [origin.file, origin.line, origin.column].filter((part) => part !== undefined).join(":");

@@ -31,7 +31,7 @@ export async function readConfigFile(file: string): Promise<FileContent> {
 }
 
 /** As `readConfigFile`, for text at hand. `file` is for messages. */
-export function parseConfigFile(file: string, source: string): FileContent {
+function parseConfigFile(file: string, source: string): FileContent {
   const reader: Reader = { file, positions: tomlPositions(source), assignments: [], warnings: [] };
   readTable(reader, [], parseToml(file, source));
   return { assignments: reader.assignments, warnings: reader.warnings };

@@ -95,7 +95,7 @@ function pin(request: NamespacesRequest, directory: string): void {
 }
 
 /** sysctl(8) spells dots; a slash in a name stands for a dot in the path (`net.ipv4.conf.eth0/1.forwarding`). */
-export function sysctlPath(name: string): string {
+function sysctlPath(name: string): string {
   const swapped = name.replaceAll(/[./]/g, (character) => (character === "." ? "/" : "."));
   return `/proc/sys/${swapped}`;
 }

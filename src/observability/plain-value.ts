@@ -9,7 +9,7 @@ const mostItems = 100;
 const deepest = 5;
 
 /** Any value in a form that a log line can hold; never throws, whatever getters and cycles the value has. */
-export function plainValue(value: unknown, depth = 0): PlainValue {
+function plainValue(value: unknown, depth = 0): PlainValue {
   switch (typeof value) {
     case "string":
       return redactText(value.length > longestText ? `${value.slice(0, longestText)}...` : value);

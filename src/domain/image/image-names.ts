@@ -15,7 +15,7 @@ export function recordName(reference: ImageReference): string {
 }
 
 /** The id that a name is, or begins: `sha256:<hex>`, 64 hex, or at least the first 3 of them. undefined for other names. */
-export function idPrefixOf(name: string): string | undefined {
+function idPrefixOf(name: string): string | undefined {
   const hex = name.startsWith("sha256:") ? name.slice("sha256:".length) : name;
   return /^[0-9a-f]{3,64}$/.test(hex) ? hex : undefined;
 }

@@ -4,7 +4,7 @@ import { DomainError } from "#errors/domain-error.ts";
 export type CgroupManagerName = "systemd" | "cgroupfs";
 
 /** Name of the one cgroup of a container (cAdvisor looks for it), or of a sandbox without a process. */
-export function cgroupName(id: string): string {
+function cgroupName(id: string): string {
   return `crio-${id}`;
 }
 

@@ -132,7 +132,7 @@ function ruleLines(verb: "-A" | "-D" | "-I", rule: HostPortRule): [string, strin
 }
 
 /** Reads the rules of ours out of what iptables-save prints. */
-export function parseSaved(family: 4 | 6, saved: string): HostPortRule[] {
+function parseSaved(family: 4 | 6, saved: string): HostPortRule[] {
   return saved.split("\n").flatMap((line) => {
     if (!line.startsWith(`-A ${dnatChain} `)) return [];
     const option = (name: string): string | undefined => new RegExp(` ${name} "?([^" ]+)`).exec(line)?.[1];

@@ -91,7 +91,7 @@ function elementOf(rule: HostPortRule, withTarget: boolean): string {
 }
 
 /** Reads `nft -j list table`. Elements that are not of the expected form are not ours and left out. */
-export function parseTable(text: string): HostPortRule[] {
+function parseTable(text: string): HostPortRule[] {
   const document = JSON.parse(text) as { nftables?: { map?: { name?: string; elem?: unknown } }[] };
   const maps = (document.nftables ?? []).flatMap((item) => (item.map === undefined ? [] : [item.map]));
   return maps.flatMap(({ name = "", elem }) => {

@@ -38,7 +38,7 @@ export function hostProcesses(thread: KernelThread): Processes {
 }
 
 /** Number of a signal by its name, with or without `SIG`, or of a real-time one (signal(7): SIGRTMIN is 34 to programs). */
-export function signalNumber(name: string): number {
+function signalNumber(name: string): number {
   const text = name.toUpperCase().replace(/^SIG/, "");
   const plain = (os.constants.signals as Record<string, number>)[`SIG${text}`];
   if (plain !== undefined) return plain;

@@ -3,7 +3,7 @@ import path from "node:path";
 import { DomainError, hasErrno } from "#errors/domain-error.ts";
 
 /** Where the kubelet keeps profiles; it sends absolute paths, other clients what lies below this. */
-export const kubeletSeccompRoot = "/var/lib/kubelet/seccomp";
+const kubeletSeccompRoot = "/var/lib/kubelet/seccomp";
 
 const longestProfileBytes = 4 << 20;
 

@@ -50,7 +50,7 @@ export function exampleSandboxFacts(changes: Partial<SandboxFacts> = {}): Sandbo
   };
 }
 
-export function exampleContainerFacts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
+function exampleContainerFacts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
   return {
     id: "c0".repeat(32),
     name: "k8s_app_web_default_a1b2_0",

@@ -40,7 +40,7 @@ export function networkUsage(counters: readonly InterfaceCounters[]): NetworkUsa
 }
 
 /** The format of proc_pid_net(5): two lines of headings, then a name and sixteen counters, half received and half sent. */
-export function parseNetDev(text: string): InterfaceCounters[] {
+function parseNetDev(text: string): InterfaceCounters[] {
   return text.split("\n").flatMap((line) => {
     const colon = line.lastIndexOf(":");
     const name = line.slice(0, Math.max(0, colon)).trim();

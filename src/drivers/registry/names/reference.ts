@@ -5,7 +5,7 @@ import { repositoryName } from "#spec/repository-name.ts";
 import type { ImageReference } from "../index.ts";
 
 /** The registry that names without a host meant before there were others. */
-export const defaultRegistry = "docker.io";
+const defaultRegistry = "docker.io";
 
 /** A name cut at the separators of the distribution reference grammar; `registry` is missing for a short name. */
 export interface NameParts {

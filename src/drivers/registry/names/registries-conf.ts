@@ -43,7 +43,7 @@ export async function loadRegistriesConf(file: string, directories: readonly str
 }
 
 /** @throws DomainError failed-precondition for what is not version 2 of the format */
-export function parseConfFile(path: string, text: string): ConfFile {
+function parseConfFile(path: string, text: string): ConfFile {
   try {
     const document = parse(text);
     if (isTable(document["registries"])) throw new Error("version 1 of the format is not supported, only version 2");
