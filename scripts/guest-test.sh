@@ -9,8 +9,10 @@
 #   CGROUP_MANAGER=systemd|cgroupfs   RUNTIME=runc|crun   LSM=apparmor|selinux|none   (the first is the default)
 #   ENFORCE=1          makes SELinux enforce during the tests
 #   AUDIT_ALL=1        puts all that SELinux denies into kernel.log, also what the policy denies without a word
-#   GUEST_TOOLS        folder of guest.sh; its own variables (UML, UMLARGS, MEM, LIMIT, GUEST, GUEST_DIR) are passed on
-#   CONFORMANCE_TOOLS  folder of critest.sh and the registry's images; KIT is where those are kept
+#   GUEST_TOOLS        folder of guest.sh, which is no part of this repository: `guest.sh build` makes the guest in $GUEST_DIR,
+#                      `guest.sh run -d FOLDER COMMAND` starts it with FOLDER at /host and ends as COMMAND does. Its own variables
+#                      (UML, UMLARGS, MEM, LIMIT, GUEST, GUEST_DIR) are passed on
+#   CONFORMANCE_TOOLS  folder of critest.sh and registry.sh, for critest only; no part of this repository either. KIT is where they keep images
 #   OUT                folder for logs and results
 # Debian packages in $GUEST_DIR/debs are installed in the guest first: conntrack and its libraries, tzdata.
 # Raises this machine's vm.max_map_count where it is low, and leaves it so: another guest may need it.
@@ -27,8 +29,8 @@ allow_mappings() {
 # A function, so that the script may be changed while it runs.
 main() {
   home=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
-  tools=$(realpath "${GUEST_TOOLS:-$home/../shared/tools/guest}")
-  conformance=$(realpath "${CONFORMANCE_TOOLS:-$home/../shared/tools/conformance}")
+  tools=$(realpath -m "${GUEST_TOOLS:-$home/../shared/tools/guest}")
+  conformance=$(realpath -m "${CONFORMANCE_TOOLS:-$home/../shared/tools/conformance}")
   kit=${KIT:-/var/tmp/berth-conformance}
   export GUEST_DIR=${GUEST_DIR:-/var/lib/berth-guest}
   # The own kernel has cpusets, nftables and iptables; without it bridges cannot masquerade.
@@ -46,6 +48,10 @@ main() {
       exit 2
       ;;
   esac
+  if [ ! -e "$tools/guest.sh" ]; then
+    echo "GUEST_TOOLS has to name a folder with guest.sh, which builds and starts the guest; it is not in $tools" >&2
+    exit 1
+  fi
   if [ ! -e "$GUEST_DIR/disk.img" ]; then
     echo "there is no guest in $GUEST_DIR: run $tools/guest.sh build (and $tools/guest.sh kernel) first" >&2
     exit 1

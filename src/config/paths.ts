@@ -13,8 +13,6 @@ export interface Paths {
   readonly rootLock: string;
   readonly runrootLock: string;
   readonly socketLock: string;
-  /** The boot id and version of the last start: how a reboot is told from a restart. */
-  readonly lastStartFile: string;
 
   /** Images and layers; may be on another file system than `root`. */
   readonly imageRoot: string;
@@ -49,7 +47,6 @@ export interface Paths {
   /** Logs of pods for which the kubelet names no directory. */
   readonly podLogs: string;
 
-  sandboxRunDir(id: string): string;
   bundle(id: string): string;
   namespace(kind: NamespaceKind, id: string): string;
   /** State directory of an OCI runtime that is told none. */
@@ -71,7 +68,6 @@ export function pathsOf(config: Config): Paths {
     rootLock: inRoot("lock"),
     runrootLock: inRunroot("lock"),
     socketLock: `${config.api.listen}.lock`,
-    lastStartFile: inRoot("last-start.json"),
     imageRoot: config.crio.imagestore || inRoot("images"),
     containerLayers: inRoot("rootfs"),
     rootfsMounts: inRunroot("rootfs"),
@@ -87,7 +83,6 @@ export function pathsOf(config: Config): Paths {
     imageVolumes: inRunroot("image-volumes"),
     checkpoints: inRoot("checkpoints"),
     podLogs: config.crio.logDir,
-    sandboxRunDir: (id) => inRunroot("sandboxes", id),
     bundle: (id) => inRunroot("containers", id),
     namespace: (kind, id) => path.join(namespaces, `${kind}ns`, id),
     runtimeRoot: (handler) => inRunroot("runtimes", handler),

@@ -14,10 +14,6 @@ export class InboundGate {
     this.#resume = resume;
   }
 
-  get isClosed(): boolean {
-    return this.#closedBy.size > 0;
-  }
-
   /** Stops reading on behalf of `holder` until it calls `open`. */
   close(holder: object): void {
     if (this.#openForGood || this.#closedBy.has(holder)) return;

@@ -46,7 +46,7 @@ export async function* readRecords(file: string): AsyncGenerator<LogRecord> {
 
 /**
  * All records, then each new one as it is written, over rotations, until `ended` resolves and the rest is read. A file
- * that is not there yet is waited for. `fromEnd` leaves out what is there now.
+ * that is not there yet is waited for. Of what is there at first, `tail` gives that many last lines only.
  */
 export async function* followRecords(
   file: string,

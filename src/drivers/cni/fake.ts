@@ -5,7 +5,7 @@ type Operation = "setUp" | "adopt" | "tearDown" | "check" | "gc";
 type PodIdentity = Parameters<Network["tearDown"]>[0];
 
 /**
- * A network in memory for domain tests: hands out 10.88.x.y, remembers who is attached, and fails on demand. `calls` holds
+ * A network in memory for domain tests, always ready: hands out 10.88.x.y, remembers who is attached, and fails on demand. `calls` holds
  * `<operation> <sandbox id>` in order.
  */
 export class FakeNetwork implements Network {
@@ -16,16 +16,8 @@ export class FakeNetwork implements Network {
   portMappings = true;
   /** What `forAnyPod` says. */
   configuration: string | undefined;
-  #status: NetworkStatus = { ready: true, reason: "", message: "" };
-  #changed = Promise.withResolvers<void>();
   #failures: { operation: Operation; error: Error }[] = [];
   #count = 0;
-
-  setStatus(status: NetworkStatus): void {
-    this.#status = status;
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
 
   /** The next call of `operation` rejects with `error` and changes nothing. */
   failNext(operation: Operation, error: Error): void {
@@ -33,17 +25,10 @@ export class FakeNetwork implements Network {
   }
 
   status(): NetworkStatus {
-    return this.#status;
+    return { ready: true, reason: "", message: "" };
   }
 
-  async ready(signal: AbortSignal): Promise<void> {
-    const aborted = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => aborted.resolve(), { once: true });
-    while (!this.#status.ready) {
-      if (signal.aborted) throw new DomainError("unavailable", `the network is not ready: ${this.#status.message}`);
-      await Promise.race([this.#changed.promise, aborted.promise]);
-    }
-  }
+  async ready(): Promise<void> {}
 
   async setUp(pod: PodNetwork): Promise<NetworkResult> {
     this.#enter("setUp", pod.sandboxId);
