@@ -3,12 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import {
   Server,
   ServerCredentials,
   status,
-  type MethodDefinition,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -20,23 +19,11 @@ import {
   StreamContainersResponseSchema,
   VersionResponseSchema,
 } from "./gen/runtime/v1/api_pb.ts";
-import { methodPath } from "./method-path.ts";
+import { grpcDefinition } from "../../test/support/fake-cri.ts";
 
 type AnyMessage = MessageShape<DescMessage>;
 type UnaryCall = ServerUnaryCall<AnyMessage, AnyMessage>;
 type StreamCall = ServerWritableStream<AnyMessage, AnyMessage>;
-
-function definition(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
-  return {
-    path: methodPath(method),
-    requestStream: false,
-    responseStream: method.methodKind === "server_streaming",
-    requestSerialize: (message) => Buffer.from(toBinary(method.input, message)),
-    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-    responseSerialize: (message) => Buffer.from(toBinary(method.output, message)),
-    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
-  };
-}
 
 const authorities: string[] = [];
 let streamHungUp: Promise<void>;
@@ -47,7 +34,7 @@ function fakeServer(): Server {
   const server = new Server();
   const { version, streamContainers, getContainerEvents, status: statusRpc } = RuntimeService.method;
   const served = [version, streamContainers, getContainerEvents, statusRpc];
-  server.addService(Object.fromEntries(served.map((method) => [method.name, definition(method)])), {
+  server.addService(Object.fromEntries(served.map((method) => [method.name, grpcDefinition(method)])), {
     Version: (call: UnaryCall, done: sendUnaryData<AnyMessage>) => {
       authorities.push(call.getHost());
       done(null, create(VersionResponseSchema, { runtimeName: "fake", runtimeApiVersion: "v1" }));

@@ -1,4 +1,4 @@
-import type { LogFields, Logger, LogLevel } from "./logger.ts";
+import { leveledLogger, type LogFields, type Logger, type LogLevel } from "./logger.ts";
 import { plainFields, type PlainValue } from "./plain-value.ts";
 import { redactText } from "./redact.ts";
 
@@ -76,18 +76,10 @@ export function logLevelOf(word: string): LogLevel {
 }
 
 function loggerOn(sink: Sink, context: LogFields): Logger {
-  const at =
-    (level: LogLevel) =>
-    (message: string, fields: LogFields = {}): void =>
-      sink.log(level, message, fields, context);
-  return {
-    trace: at("trace"),
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
-    child: (fields) => loggerOn(sink, { ...context, ...fields }),
-  };
+  return leveledLogger(
+    (level, message, fields) => sink.log(level, message, fields, context),
+    (fields) => loggerOn(sink, { ...context, ...fields }),
+  );
 }
 
 type Head = { time: string; level: LogLevel; msg: string };

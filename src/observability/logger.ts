@@ -13,6 +13,18 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** A logger that gives each line to `log` with its level; `child` makes the one for more fields. */
+export function leveledLogger(
+  log: (level: LogLevel, message: string, fields: LogFields) => void,
+  child: (fields: LogFields) => Logger,
+): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void =>
+      log(level, message, fields);
+  return { trace: at("trace"), debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), child };
+}
+
 /** A logger that drops everything, for tests and for callers that have none. */
 export const silentLogger: Logger = {
   trace() {},

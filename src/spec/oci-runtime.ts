@@ -94,6 +94,17 @@ export interface OciHooks {
   poststop?: OciHook[];
 }
 
+export type OciHookStage = keyof OciHooks;
+
+export const ociHookStages: readonly OciHookStage[] = [
+  "prestart",
+  "createRuntime",
+  "createContainer",
+  "startContainer",
+  "poststart",
+  "poststop",
+];
+
 export interface OciLinux {
   namespaces: OciNamespace[];
   uidMappings?: OciIdMapping[];

@@ -1,4 +1,4 @@
-import type { LogFields, Logger, LogLevel } from "#observability/logger.ts";
+import { leveledLogger, type LogFields, type Logger, type LogLevel } from "#observability/logger.ts";
 
 /** One line on its way from the worker to the logger of the thread that started it. */
 export interface LogLine {
@@ -9,16 +9,10 @@ export interface LogLine {
 
 /** A logger whose lines are handed to `post`, as values that can be copied between threads. */
 export function forwardingLogger(post: (line: LogLine) => void, fixed: LogFields = {}): Logger {
-  const at = (level: LogLevel) => (message: string, fields?: LogFields) =>
-    post({ level, message, fields: copyable({ ...fixed, ...fields }) });
-  return {
-    trace: at("trace"),
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
-    child: (fields) => forwardingLogger(post, { ...fixed, ...fields }),
-  };
+  return leveledLogger(
+    (level, message, fields) => post({ level, message, fields: copyable({ ...fixed, ...fields }) }),
+    (fields) => forwardingLogger(post, { ...fixed, ...fields }),
+  );
 }
 
 function copyable(fields: LogFields): LogFields {

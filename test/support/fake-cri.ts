@@ -70,7 +70,7 @@ export async function startFakeCri(rpcs: readonly FakeRpc[]): Promise<FakeCri> {
   const folder = mkdtempSync(path.join(tmpdir(), "fake-cri-"));
   const socketPath = path.join(folder, "cri.sock");
   const server = new Server();
-  const definitions = Object.fromEntries(rpcs.map(({ method }) => [methodPath(method), definition(method)]));
+  const definitions = Object.fromEntries(rpcs.map(({ method }) => [methodPath(method), grpcDefinition(method)]));
   server.addService(definitions, Object.fromEntries(rpcs.map(({ method, handler }) => [methodPath(method), handler])));
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
@@ -84,7 +84,8 @@ export async function startFakeCri(rpcs: readonly FakeRpc[]): Promise<FakeCri> {
   return { socketPath, folder, stop };
 }
 
-function definition(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
+/** How grpc-js serves an RPC of the CRI. */
+export function grpcDefinition(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
   return {
     path: methodPath(method),
     requestStream: false,

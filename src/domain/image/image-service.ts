@@ -1,30 +1,19 @@
 import { createHash } from "node:crypto";
 import { DomainError, kindOf } from "#errors/domain-error.ts";
 import type { FilesystemUsage, Images } from "#domain/runtime.ts";
-import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
-import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
-import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
+import type { ImageRecord } from "#drivers/storage/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
-import type { Logger } from "#observability/logger.ts";
 import { parseImageConfig } from "#spec/image-config.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import { allowUse } from "./allow-use.ts";
 import type { NamedImage } from "./allow-use.ts";
 import type { Image, ImageContent, ImageInUse, ImageUser, LayerProgress, PullRequest } from "./image.ts";
 import { findRecord, isPinned, namesOf } from "./image-names.ts";
-import type { PullObserver } from "./pull-observer.ts";
-import { pullImage } from "./pull-image.ts";
-import type { PullSettings } from "./pull-image.ts";
+import { type PullDrivers, pullImage } from "./pull-image.ts";
 import { PullProgressBoard } from "./pull-progress.ts";
 
-export interface ImageServiceOptions {
-  registry: RegistryClient;
-  storage: Storage;
-  policies: SignaturePolicies;
-  namespacedAuth: NamespacedAuth;
-  settings: PullSettings;
-  observer: PullObserver;
+export interface ImageServiceOptions extends PullDrivers {
   /** Credential file for images that the node itself needs; empty for none of their own. */
   nodeAuthFile(): string;
   /** `oci_artifact_mount_support`. */
@@ -33,7 +22,6 @@ export interface ImageServiceOptions {
   pinnedPatterns(): readonly string[];
   /** What uses an image. */
   usersOf(imageId: string): readonly ImageUser[];
-  logger: Logger;
 }
 
 /** Images: lists and look-ups are answered from memory, pulls of the same image are joined. */

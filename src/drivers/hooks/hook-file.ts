@@ -1,25 +1,16 @@
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { goRegularExpression } from "#lib/go-regular-expression.ts";
-import type { OciHook, OciHooks } from "#spec/oci-runtime.ts";
+import { type OciHook, type OciHookStage, ociHookStages } from "#spec/oci-runtime.ts";
 import type { HookSubject } from "./index.ts";
-
-export type HookStage = keyof OciHooks;
 
 /** One file of a hooks directory, understood. */
 export interface HookFile {
   hook: OciHook;
-  stages: readonly HookStage[];
+  stages: readonly OciHookStage[];
   fits(subject: HookSubject): boolean;
 }
 
-const stages: ReadonlySet<string> = new Set<HookStage>([
-  "prestart",
-  "createRuntime",
-  "createContainer",
-  "startContainer",
-  "poststart",
-  "poststop",
-]);
+const knownStages: ReadonlySet<string> = new Set(ociHookStages);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -91,12 +82,12 @@ function parseHook({ path, args, env, timeout }: Json): OciHook {
   };
 }
 
-function parseStages(value: unknown, name: string): HookStage[] {
+function parseStages(value: unknown, name: string): OciHookStage[] {
   const words = strings(value ?? [], name);
-  const unknown = words.find((word) => !stages.has(word));
+  const unknown = words.find((word) => !knownStages.has(word));
   if (unknown !== undefined) throw invalid(`it names the unknown stage ${JSON.stringify(unknown)}`);
   if (words.length === 0) throw invalid("it names no stages");
-  return words as HookStage[];
+  return words as OciHookStage[];
 }
 
 function expressions(value: unknown, name: string): RegExp[] {

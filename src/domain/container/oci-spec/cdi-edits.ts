@@ -1,16 +1,7 @@
 import type { CdiDeviceNode, CdiEdits } from "#drivers/security/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
-import type { OciDevice, OciHook, OciHooks, OciSpec } from "#spec/oci-runtime.ts";
+import { type OciDevice, type OciHook, type OciHooks, ociHookStages, type OciSpec } from "#spec/oci-runtime.ts";
 import { mergeHooks } from "./hooks.ts";
-
-const hookNames: readonly (keyof OciHooks)[] = [
-  "prestart",
-  "createRuntime",
-  "createContainer",
-  "startContainer",
-  "poststart",
-  "poststop",
-];
 
 /** Device plugins of before the CRI had a field for it name devices in annotations with this prefix. */
 const cdiAnnotationPrefix = "cdi.k8s.io/";
@@ -92,7 +83,7 @@ function deviceRule(node: CdiDeviceNode) {
 function cdiHooks(edits: CdiEdits): OciHooks | undefined {
   const hooks: OciHooks = {};
   for (const edit of edits.hooks) {
-    const name = hookNames.find((one) => one === edit.hookName);
+    const name = ociHookStages.find((one) => one === edit.hookName);
     if (name === undefined)
       throw new DomainError("invalid-argument", `a CDI device asks for the unknown hook ${edit.hookName}`);
     const hook: OciHook = { path: edit.path };
