@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { describe, it } from "node:test";
 import { LayerState, Progress } from "#cri/gen/berth/v1/progress_pb.ts";
 import { ImageService, type Image } from "#cri/gen/runtime/v1/api_pb.ts";
@@ -270,6 +273,17 @@ describe("the pause process", { skip: cannotRunPods() }, () => {
     await rejects(daemon.client.call(removeImage, { image }), ["FAILED_PRECONDITION"], /used by 1 containers/);
     await removePod(daemon, pod.id);
     await daemon.client.call(removeImage, { image });
+  });
+
+  it("ends with its pod, also when the daemon was told meanwhile that such pods need none", async () => {
+    const { daemon } = suite;
+    const pod = await runPod(daemon, "outlived");
+    const { configFile, runroot } = daemon.places;
+    const configuration = await readFile(configFile, "utf8");
+    await writeFile(configFile, configuration.replace("drop_infra_ctr = false", "drop_infra_ctr = true"));
+    await daemon.restart();
+    await removePod(daemon, pod.id);
+    assert.ok(!existsSync(path.join(runroot, "containers", pod.id)));
   });
 });
 

@@ -8,8 +8,8 @@ import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
 /**
- * Pause processes: only pods whose PID namespace is shared have one. It is a container of
- * the runtime under the sandbox's id.
+ * Pause processes: pods whose PID namespace is shared have one, with `drop_infra_ctr = false` all. It is a container of the runtime under
+ * the sandbox's id.
  */
 export function infraRunner(drivers: ContainerDrivers): InfraRunner {
   const { settings, storage, bundles, monitor, runtimes, cgroups } = drivers;
@@ -74,7 +74,8 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
     },
 
     async remove(sandbox) {
-      if (!this.isNeeded(sandbox)) return;
+      // One that was started stays recorded, whatever the configuration says by now.
+      if (sandbox.infra === undefined && !this.isNeeded(sandbox)) return;
       await runtimes.get(sandbox.runtimeHandler).delete(sandbox.id, { force: true });
       await storage.removeRootfs(sandbox.id);
       await cgroups.removeMonitorGroup(sandbox.cgroupParent, sandbox.id);
