@@ -20,6 +20,14 @@ describe("the lock on moves between cgroups", () => {
     return file;
   }
 
+  /** Moves are expected again while a busy machine has let the time for them pass before the first one. */
+  async function taken(lock: MigrationLock, file: string): Promise<void> {
+    do {
+      lock.expectMoves(50);
+      await lock.settled();
+    } while (readFileSync(file, "utf8") === untouched);
+  }
+
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "migration-lock-"));
     selfGroups = path.join(folder, "self-cgroup");
@@ -27,17 +35,16 @@ describe("the lock on moves between cgroups", () => {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("is taken by a move of this process to the group that it is in, on version 2", async () => {
+  it("is taken by a move of this process to the group that it is in, on version 2", { timeout: 20_000 }, async () => {
     const [own, root] = [group("system.slice", "berth.service"), group()];
     writeFileSync(selfGroups, "0::/system.slice/berth.service\n");
     const lock = new MigrationLock({ version: 2, mountPoints: new Map([["", folder]]) }, selfGroups);
-    lock.expectMoves(50);
-    await lock.settled();
+    await taken(lock, own);
     assert.equal(readFileSync(own, "utf8"), String(process.pid));
     assert.equal(readFileSync(root, "utf8"), untouched);
   });
 
-  it("is taken in the first hierarchy that is mounted, on version 1", async () => {
+  it("is taken in the first hierarchy that is mounted, on version 1", { timeout: 20_000 }, async () => {
     const [cpu, unified] = [group("cpu", "daemons"), group("unified")];
     writeFileSync(selfGroups, "9:name=systemd:/x\n2:cpuacct,cpu:/daemons\n1:memory:/y\n0::/\n");
     const mountPoints = new Map([
@@ -45,8 +52,7 @@ describe("the lock on moves between cgroups", () => {
       ["unified", path.join(folder, "unified")],
     ]);
     const lock = new MigrationLock({ version: 1, mountPoints }, selfGroups);
-    lock.expectMoves(50);
-    await lock.settled();
+    await taken(lock, cpu);
     assert.equal(readFileSync(cpu, "utf8"), String(process.pid));
     assert.equal(readFileSync(unified, "utf8"), untouched);
   });
