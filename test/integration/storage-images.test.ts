@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -10,7 +10,16 @@ import { mount, unmount } from "#kernel/mount.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, putImage, removeImage, sha256, StorageFixture, type TestLayer } from "../support/storage.ts";
+import {
+  imageOf,
+  layerOf,
+  putImage,
+  removeImage,
+  sha256,
+  sourceOf,
+  StorageFixture,
+  type TestLayer,
+} from "../support/storage.ts";
 
 let fixture: StorageFixture;
 beforeEach(async () => {
@@ -135,6 +144,75 @@ describe("image records", () => {
     const errors = fixture.logged.filter(({ level }) => level === "error").map(({ message }) => message);
     assert.equal(errors.length, 2);
     assert.match(errors.join("\n"), new RegExp(`its layer ${bad.chainId} is missing`));
+  });
+});
+
+describe("an image that is no longer whole", () => {
+  const images = (): string => path.join(fixture.roots.imageRoot, "images");
+  const damages: Record<string, (file: string) => Promise<void>> = {
+    lost: (file) => rm(file),
+    emptied: (file) => writeFile(file, ""),
+    "changed by one bit": async (file) => {
+      const bytes = await readFile(file);
+      bytes[0] = (bytes[0] ?? 0) ^ 1;
+      await writeFile(file, bytes);
+    },
+  };
+
+  for (const [how, damage] of Object.entries(damages))
+    it(`since its configuration was ${how} is not listed after a start, and is mended by a pull that fetches no layer`, async () => {
+      const layer = await addedLayer();
+      const image = imageOf([layer], { repoTags: ["r/a:1"] });
+      await putImage(fixture.storage, image);
+      const storage = await fixture.reopen(() => damage(fixture.storage.blobPath(`sha256:${image.id}`)));
+      assert.deepEqual([storage.images(), await readdir(images())], [[], []]);
+      const said = fixture.logged.map(({ message }) => message).join("\n");
+      assert.match(said, /its configuration is lost or damaged; pull r\/a:1 again/);
+      assert.equal(storage.hasLayer(layer.chainId), true, "the pull needs it");
+      const again = { ...image, pulledAtMs: image.pulledAtMs + 1 };
+      await putImage(storage, again);
+      assert.deepEqual((await fixture.reopen()).images(), [again]);
+    });
+
+  it("keeps what is left of it for the pull that mends it, but not beyond another start", async () => {
+    const [lost, left] = [await addedLayer(), await addedLayer()];
+    await putImage(fixture.storage, imageOf([lost, left]));
+    await fixture.reopen(() => rm(fixture.diff(lost.chainId), { recursive: true }));
+    assert.equal(fixture.storage.hasLayer(left.chainId), true);
+    const storage = await fixture.reopen();
+    assert.equal(storage.hasLayer(left.chainId), false);
+    assert.deepEqual(await readdir(path.join(fixture.roots.imageRoot, "blobs/sha256")), []);
+    assert.deepEqual(await layersOnDisk(), []);
+  });
+
+  it("is listed when only its manifest is lost, which containers do not need, and a pull mends that too", async () => {
+    const image = imageOf([await addedLayer()]);
+    await putImage(fixture.storage, image);
+    const manifest = fixture.storage.blobPath(image.manifestDigest);
+    const storage = await fixture.reopen(() => rm(manifest));
+    assert.deepEqual(storage.images(), [image]);
+    await putImage(storage, { ...image, pulledAtMs: image.pulledAtMs + 1 });
+    assert.equal(sha256(await readFile(manifest)), image.manifestDigest);
+  });
+
+  it("since a file of an artifact was cut off is not listed, and that is fetched again although the daemon runs on", async () => {
+    const bytes = randomBytes(1000);
+    const source = sourceOf(bytes);
+    const signal = new AbortController().signal;
+    const image = imageOf([], { artifact: [{ title: "model", digest: source.digest, sizeBytes: 1000 }] });
+    await fixture.storage.addBlob(source, { signal });
+    await putImage(fixture.storage, image);
+    const file = fixture.storage.blobPath(source.digest);
+    for (const damage of [() => truncate(file, 10), () => rm(file)]) {
+      await damage();
+      await fixture.storage.addBlob(source, { signal });
+      assert.deepEqual(await readFile(file), bytes);
+    }
+    const storage = await fixture.reopen(() => truncate(file, 10));
+    assert.deepEqual(storage.images(), []);
+    await storage.addBlob(source, { signal });
+    await putImage(storage, image);
+    assert.deepEqual((await fixture.reopen()).images(), [image]);
   });
 });
 

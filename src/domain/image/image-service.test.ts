@@ -139,6 +139,43 @@ describe("an image's configuration", () => {
     assert.deepEqual(images.use(busybox).config.config, { Cmd: ["/bin/sh"], Env: ["A=1"] });
   });
 
+  it("that is lost leaves an image that nobody is told of until it is pulled again, and that can be removed", async () => {
+    const before = exampleImages();
+    before.registry.addImage(busybox, [layer]);
+    const id = await before.images.pull(pullRequest(busybox));
+    before.storage.blobs.delete(`sha256:${id}`);
+    const { images, storage } = exampleImages({ registry: before.registry, storage: before.storage });
+    await images.load();
+    assert.deepEqual(
+      [images.find(busybox), images.find(id), images.list(""), images.list(id)],
+      [undefined, undefined, [], []],
+    );
+    await images.pull(pullRequest(busybox));
+    assert.deepEqual([images.find(busybox)?.id, images.list("").length], [id, 1]);
+    before.storage.blobs.set(`sha256:${id}`, Buffer.from("{"));
+    const again = exampleImages({ registry: before.registry, storage: before.storage });
+    await again.images.load();
+    assert.deepEqual(again.images.list(""), []);
+    await again.images.remove(id);
+    assert.equal(storage.image(id), undefined);
+  });
+
+  it("that cannot be read back fails the pull, and the image is not told of before it was", async () => {
+    const { images, registry, storage } = exampleImages();
+    registry.addImage(busybox, [layer]);
+    const seen: unknown[] = [];
+    const readBlob = storage.readBlob.bind(storage);
+    storage.readBlob = () => {
+      seen.push(images.find(busybox));
+      return Promise.reject(new Error("EIO: the disk is ill"));
+    };
+    await assert.rejects(images.pull(pullRequest(busybox)), /the disk is ill/);
+    assert.deepEqual([seen, images.list("")], [[undefined], []]);
+    storage.readBlob = readBlob;
+    await images.pull(pullRequest(busybox));
+    assert.equal(images.list("").length, 1);
+  });
+
   it("that is lost makes nobody take the image for an artifact, and is fetched again for the node's own images", async () => {
     const before = exampleImages();
     before.registry.addImage(busybox, [layer]);

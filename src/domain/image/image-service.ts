@@ -38,9 +38,21 @@ export class ImageService implements Images {
     this.#options = options;
   }
 
-  /** Reads the configurations of all images. An image whose configuration cannot be read is listed without. */
+  /**
+   * Reads the configurations of all images. An image whose configuration cannot be read can be removed, and else is as if it were not here:
+   * the kubelet pulls what it is not told of, and that is what mends it.
+   */
   async load(): Promise<void> {
-    await Promise.all(this.#options.storage.images().map((record) => this.#readConfig(record)));
+    const { storage, logger } = this.#options;
+    const read = async (record: ImageRecord): Promise<void> => {
+      try {
+        await this.#readConfig(record);
+      } catch (error) {
+        const [image] = [...record.repoTags, ...record.repoDigests];
+        logger.error("the configuration of an image cannot be read; pull it again", { image, id: record.id, error });
+      }
+    };
+    await Promise.all(storage.images().map(read));
   }
 
   pull(request: PullRequest): Promise<string> {
@@ -49,12 +61,13 @@ export class ImageService implements Images {
 
   list(filter: string): Image[] {
     if (filter !== "") return [this.find(filter)].filter((image) => image !== undefined);
-    return this.#options.storage.images().map((record) => this.#view(record));
+    const records = this.#options.storage.images().filter((record) => this.#isReadable(record));
+    return records.map((record) => this.#view(record));
   }
 
   find(name: string): Image | undefined {
     const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
-    return record === undefined ? undefined : this.#view(record);
+    return record === undefined || !this.#isReadable(record) ? undefined : this.#view(record);
   }
 
   /**
@@ -118,8 +131,7 @@ export class ImageService implements Images {
   /** As `use`; pulls what is missing. */
   async ensure(name: string): Promise<ImageInUse> {
     const record = findRecord(this.#options.storage.images(), name, this.#options.registry);
-    const isWhole = record !== undefined && (record.artifact !== undefined || this.#configs.has(record.id));
-    if (!isWhole) {
+    if (record === undefined || !this.#isReadable(record)) {
       const authFile = this.#options.nodeAuthFile();
       await this.pull({ image: name, auth: {}, namespace: "", ...(authFile === "" ? {} : { authFile }) });
     }
@@ -168,18 +180,21 @@ export class ImageService implements Images {
     }
   }
 
+  /** @throws whatever the disk says, or DomainError for one that is no configuration */
   async #readConfig(record: ImageRecord): Promise<void> {
+    const { storage } = this.#options;
     if (record.artifact !== undefined || this.#configs.has(record.id)) return;
     try {
-      const bytes = await this.#options.storage.readBlob(`sha256:${record.id}`);
-      this.#configs.set(record.id, parseImageConfig(bytes));
+      this.#configs.set(record.id, parseImageConfig(await storage.readBlob(`sha256:${record.id}`)));
     } catch (error) {
-      this.#options.logger.error("the configuration of an image cannot be read; pull it again", {
-        image: record.repoTags[0],
-        id: record.id,
-        error,
-      });
+      // Else it was removed as soon as it was here.
+      if (storage.image(record.id) !== undefined) throw error;
     }
+  }
+
+  /** Not so for a moment of its pull either. */
+  #isReadable(record: ImageRecord): boolean {
+    return record.artifact !== undefined || this.#configs.has(record.id);
   }
 
   /** One object for as long as it says the same, so that the edge can keep what it makes of it. */

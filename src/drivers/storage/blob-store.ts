@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
@@ -94,14 +95,33 @@ export class BlobStore {
     const { digest, sizeBytes } = source;
     digestParts(digest);
     this.#references.claim(digest);
-    if (this.has(digest)) return;
-    await this.#flights.join(digest, options, (signal, onProgress) =>
-      this.#placed(digest, sizeBytes, async (file) => {
+    await this.#flights.join(digest, options, async (signal, onProgress) => {
+      // Its content would take as long to read as the rest of a start; what was cut off or taken away has to come back with the next pull.
+      if (this.has(digest) && (await this.isWhole(digest, sizeBytes))) return;
+      this.#sizes.delete(digest);
+      await this.#placed(digest, sizeBytes, async (file) => {
         const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, onProgress, ...this.#retry });
         await feed.run(
           this.#writers.start("write-blob", { digest, sizeBytes, file, ...feed.memory }, { onTaken: feed.taken }),
         );
-      }),
+      });
+    });
+  }
+
+  /** Whether the file is there and as long as it has to be. */
+  async isWhole(digest: Digest, sizeBytes: number): Promise<boolean> {
+    return await stat(this.#layout.blob(digest)).then(
+      ({ size }) => size === sizeBytes,
+      () => false,
+    );
+  }
+
+  /** Whether the file is there with the content of its digest; read at once, so for small ones. */
+  async isSound(digest: Digest): Promise<boolean> {
+    const [algorithm, hex] = digestParts(digest);
+    return await readFile(this.#layout.blob(digest)).then(
+      (bytes) => hash(algorithm, bytes) === hex,
+      () => false,
     );
   }
 

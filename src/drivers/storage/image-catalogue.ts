@@ -3,6 +3,7 @@ import path from "node:path";
 import { messageOf } from "#errors/domain-error.ts";
 import { syncDirectory, temporarySuffix, writeFileAtomic } from "#kernel/atomic-file.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ImageChange, ImageRecord } from "./index.ts";
 import type { Layout } from "./layout.ts";
@@ -13,6 +14,8 @@ interface StoredImage {
   sequence: number;
   record: ImageRecord;
 }
+
+const readsAtOnce = 16;
 
 /** Image records: on disk, and in memory for all reads. */
 export class ImageCatalogue {
@@ -45,9 +48,10 @@ export class ImageCatalogue {
   }
 
   /** Reads all records; one that cannot be used is set aside and logged. `whyUnusable` says what is wrong with a well-formed one. */
-  async load(whyUnusable: (record: ImageRecord) => string | undefined): Promise<void> {
+  async load(whyUnusable: (record: ImageRecord) => Promise<string | undefined>): Promise<void> {
+    const reads = new Semaphore(readsAtOnce);
     const names = await readdir(this.#layout.images);
-    const loaded = await Promise.all(names.map((name) => this.#loadOne(name, whyUnusable)));
+    const loaded = await Promise.all(names.map((name) => reads.run(() => this.#loadOne(name, whyUnusable))));
     const found = loaded.filter((stored) => stored !== undefined).sort((a, b) => a.sequence - b.sequence);
     for (const stored of found) {
       this.#sequence = Math.max(this.#sequence, stored.sequence);
@@ -59,7 +63,7 @@ export class ImageCatalogue {
 
   async #loadOne(
     name: string,
-    whyUnusable: (record: ImageRecord) => string | undefined,
+    whyUnusable: (record: ImageRecord) => Promise<string | undefined>,
   ): Promise<StoredImage | undefined> {
     const file = path.join(this.#layout.images, name);
     if (name.endsWith(temporarySuffix)) {
@@ -69,7 +73,7 @@ export class ImageCatalogue {
     try {
       const stored = parseStoredImage(await readFile(file, "utf8"));
       if (this.#layout.image(stored.record.id) !== file) throw new Error(`it holds image ${stored.record.id}`);
-      const reason = whyUnusable(stored.record);
+      const reason = await whyUnusable(stored.record);
       if (reason !== undefined) throw new Error(reason);
       return stored;
     } catch (error) {

@@ -37,13 +37,30 @@ export class ImageStore {
     });
   }
 
-  /** Reads all records, after the layers were read; one without a layer of its own is set aside. */
+  /**
+   * Reads all records, after the layers and blobs were read; one of which containers could not be made any more is set aside. What is left
+   * of it waits for a while for the pull that makes it whole.
+   */
   async load(): Promise<void> {
-    await this.#catalogue.load((record) => {
-      const missing = record.chainIds.find((chainId) => !this.#layers.has(chainId));
-      return missing === undefined ? undefined : `its layer ${missing} is missing`;
+    await this.#catalogue.load(async (record) => {
+      const reason = await this.#whyUnusable(record);
+      if (reason === undefined) return undefined;
+      for (const chainId of record.chainIds) this.#layerReferences.claim(chainId);
+      for (const digest of blobsOf(record)) this.#blobReferences.claim(digest);
+      return `${reason}; pull ${record.repoTags[0] ?? record.repoDigests[0] ?? "the image"} again`;
     });
     for (const record of this.all()) this.#retain(record);
+  }
+
+  /** Not for want of the manifest: containers do not need it. */
+  async #whyUnusable({ id, chainIds, artifact }: ImageRecord): Promise<string | undefined> {
+    const layer = chainIds.find((chainId) => !this.#layers.has(chainId));
+    if (layer !== undefined) return `its layer ${layer} is missing`;
+    if (artifact === undefined)
+      return (await this.#blobs.isSound(`sha256:${id}`)) ? undefined : "its configuration is lost or damaged";
+    for (const { digest, sizeBytes } of artifact)
+      if (!(await this.#blobs.isWhole(digest, sizeBytes))) return `its file ${digest} is lost or damaged`;
+    return undefined;
   }
 
   all(): readonly ImageRecord[] {

@@ -1,5 +1,5 @@
 import { rename } from "node:fs/promises";
-import { hasErrno, kindOf, messageOf } from "#errors/domain-error.ts";
+import { hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ChainId } from "./index.ts";
 import type { Layout } from "./layout.ts";
@@ -26,7 +26,7 @@ export class UnusableLayers {
 
   /** Keeps or discards a directory that could not be loaded because of `error`; `chainId` is what its name says. */
   async found(directory: string, chainId: ChainId | undefined, error: unknown): Promise<void> {
-    if (isWholeMaybe(error)) {
+    if (isUnreadable(error)) {
       this.#logger.error(`layer ${directory} cannot be read and is left alone: ${messageOf(error)}`);
     } else if (chainId !== undefined && this.#inContainers(chainId)) {
       this.#logger.warn(`layer ${directory} cannot be used and stays for containers: ${messageOf(error)}`);
@@ -63,8 +63,10 @@ export class UnusableLayers {
   }
 }
 
-/** What a later berth has written, or the disk does not give just now, may be sound. */
-function isWholeMaybe(error: unknown): boolean {
-  if (kindOf(error) === "unimplemented") return true;
+/**
+ * What the disk does not give just now may be sound. What a later berth has written is not kept for it: the record of its image has been
+ * set aside, so the later one would collect it, and if none comes it would take room for ever.
+ */
+function isUnreadable(error: unknown): boolean {
   return error instanceof Error && "code" in error && !hasErrno(error, "ENOENT", "ENOTDIR");
 }
