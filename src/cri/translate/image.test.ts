@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { exampleImage } from "#domain/pod/entity-examples.ts";
 import { ImageSchema, PullImageRequestSchema } from "../gen/runtime/v1/api_pb.ts";
 import { imageInfo, imageToWire, pullRequestFromWire } from "./image.ts";
@@ -13,6 +13,14 @@ describe("an image on the wire", () => {
     assert.deepEqual([numeric.uid?.value, numeric.username], [0n, ""]);
     const named = create(ImageSchema, imageToWire(exampleImage({ config: { rootfs, config: { User: "www" } } })));
     assert.deepEqual([named.uid, named.username], [undefined, "www"]);
+  });
+
+  it("can be sent whatever number its user is: one that is no uid is a name", () => {
+    for (const User of ["99999999999999999999999", "9223372036854775808", "9".repeat(400)]) {
+      const image = create(ImageSchema, imageToWire(exampleImage({ config: { rootfs, config: { User } } })));
+      assert.deepEqual([image.uid, image.username], [undefined, User]);
+      assert.ok(toBinary(ImageSchema, image).length > 0);
+    }
   });
 
   it("tells labels and configuration in its info", () => {

@@ -251,6 +251,16 @@ describe("the signature policy", () => {
   });
 });
 
+describe("an image without any file", () => {
+  it("has a size, since the kubelet refuses one that has none", async () => {
+    const { images, registry, storage } = exampleImages();
+    registry.addImage(busybox, []);
+    await images.pull(pullRequest(busybox));
+    assert.equal(storage.images()[0]?.unpackedSizeBytes, 0);
+    assert.ok((images.find(busybox)?.sizeBytes ?? 0) > 0);
+  });
+});
+
 describe("an image that is listed again", () => {
   it("is the same object until what it says has changed", async () => {
     const pinned: string[] = [];

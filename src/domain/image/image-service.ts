@@ -207,7 +207,8 @@ export class ImageService implements Images {
       id: record.id,
       repoTags: record.repoTags,
       repoDigests: record.repoDigests,
-      sizeBytes: record.unpackedSizeBytes,
+      // The kubelet takes an image of no size for an error; one without files still has what describes it.
+      sizeBytes: record.unpackedSizeBytes || record.compressedSizeBytes,
       pinned,
       config,
       annotations: record.annotations ?? {},

@@ -6,7 +6,7 @@ export interface Image {
   readonly id: string;
   readonly repoTags: readonly string[];
   readonly repoDigests: readonly string[];
-  /** Unpacked bytes of all layers. */
+  /** Unpacked bytes of all layers; never 0. */
   readonly sizeBytes: number;
   readonly pinned: boolean;
   /** Undefined for an artifact. */
@@ -40,10 +40,11 @@ export interface LayerProgress {
   state: "waiting" | "fetching" | "done" | "present";
 }
 
-/** The user part of ImageStatus: a numeric uid where the image's `User` is one, else a name. */
+/** The user part of ImageStatus: a numeric uid where the image's `User` is one, else a name. A number that is no uid is a name, too. */
 export function imageUser(config: ImageConfig | undefined): { uid?: number; username: string } {
   const user = (config?.config?.User ?? "").split(":")[0] ?? "";
-  if (/^[0-9]+$/.test(user)) return { uid: Number(user), username: "" };
+  const uid = Number(user);
+  if (/^[0-9]+$/.test(user) && Number.isSafeInteger(uid)) return { uid, username: "" };
   return { username: user };
 }
 

@@ -50,6 +50,26 @@ test("an index leads to the manifest of the platform, also through an index with
   assert.equal(image.manifestDigest, intel.descriptor.digest);
 });
 
+test("a refusal in plain words is told, one in a web page by its status alone", async () => {
+  await using server = await FakeRegistryServer.start();
+  await using client = await testClient({ insecureRegistries: [server.registry] });
+  const answers = {
+    "the licence\nhas \u001b[1mexpired\n": /403 Forbidden \(the licence has \[1mexpired\)$/,
+    "<html>no": /403 Forbidden$/,
+  };
+  for (const [body, message] of Object.entries(answers)) {
+    server.intercept = (_, response) => {
+      response.statusCode = 403;
+      response.end(body);
+      return true;
+    };
+    await assert.rejects(client.resolve(at(server, "app"), { signal: forever() }), {
+      kind: "permission-denied",
+      message,
+    });
+  }
+});
+
 test("what the registry does not have is not-found, in the registry's words", async () => {
   await using server = await FakeRegistryServer.start();
   await using client = await testClient({ insecureRegistries: [server.registry] });

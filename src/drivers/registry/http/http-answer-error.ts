@@ -46,7 +46,8 @@ async function bodyText(answer: HttpAnswer): Promise<string> {
 
 function explain(body: string): { code?: string; text: string } {
   const document = parseJson(body);
-  if (document === undefined) return { text: "" };
+  // Proxies and load balancers answer in plain words; of a web page nothing could be read in an event.
+  if (document === undefined) return { text: /^\s*</.test(body) ? "" : printable(body).trim() };
   const errors = Array.isArray(document["errors"]) ? document["errors"].filter(isObject) : [document];
   const text = errors.map(explainOne).filter(Boolean).join("; ");
   const code = errors

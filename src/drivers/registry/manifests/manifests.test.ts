@@ -102,6 +102,25 @@ test("a config with another digest or size than the manifest says is refused", a
   await assert.rejects(resolve("app"), { kind: "invalid-argument", message: /has more than \d+ bytes/ });
 });
 
+test("old Docker images whose config has a vague media type are images, and what only looks like one is an artifact", async () => {
+  await using setup = await setUp();
+  const { server, resolve } = setup;
+  const { manifest } = server.addImage("app");
+  const put = (tag: string, mediaType: string, config: object): void => {
+    const type = mediaType;
+    server.addManifest("app", { ...manifest, mediaType, config: { ...manifest.config, ...config } }, { tag, type });
+  };
+  const digest = server.addBlob("app", Buffer.from("{}"));
+  for (const mediaType of ["application/octet-stream", ""]) {
+    put("docker", mediaTypes.dockerManifest, { mediaType });
+    assert.deepEqual((await resolve("app:docker")).config?.config, { Cmd: ["/bin/sh"] });
+    put("other", mediaTypes.dockerManifest, { mediaType, digest, size: 2 });
+    assert.equal((await resolve("app:other")).config, undefined);
+    put("oci", mediaTypes.ociManifest, { mediaType });
+    assert.equal((await resolve("app:oci")).config, undefined);
+  }
+});
+
 test("documents that are no usable manifest are invalid arguments", async () => {
   await using setup = await setUp({ limits: { layers: 3, totalLayerBytes: 1000, manifestBytes: 5000 } });
   const { server, resolve } = setup;

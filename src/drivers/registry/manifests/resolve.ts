@@ -34,7 +34,7 @@ export async function resolveImage(endpoints: readonly Endpoint[], settings: Res
   return firstThatWorks(endpoints, signal, skipped, async (endpoint, position) => {
     const chosen = await fetchForPlatform(endpoint, platform, limits, signal);
     const documents = await fetchDocuments(endpoint, chosen, settings);
-    const config = configOf(documents.manifest, documents.configBytes, `the manifest ${chosen.digest}`);
+    const config = configOf(documents, documents.configBytes, `the manifest ${chosen.digest}`);
     return {
       reference,
       topDigest: chosen.topDigest,
