@@ -81,6 +81,25 @@ describe("a pull", () => {
     assert.deepEqual(heard, [`failed ${busybox}: CONNECTION_TIMEOUT`]);
   });
 
+  it("that finds no room leaves nothing behind, one that fails otherwise keeps its layers for the next", async () => {
+    const { images, registry, storage } = exampleImages({
+      settings: { maxParallelLayerDownloads: 1, platform: undefined, progressTimeoutMs: 0 },
+    });
+    const image = registry.addImage(busybox, [layer, Buffer.from("another layer")]);
+    const open = image.source.open.bind(image.source);
+    for (const kind of ["unavailable", "resource-exhausted"] as const) {
+      image.source.open = async (blob, ...rest) => {
+        if (blob.size !== layer.length) throw new DomainError(kind, "it does not fit");
+        return await open(blob, ...rest);
+      };
+      await assert.rejects(images.pull(pullRequest(busybox)), { kind, message: /it does not fit/ });
+      assert.equal(storage.layers.size, kind === "unavailable" ? 1 : 0);
+    }
+    assert.equal(storage.blobs.size, 0);
+    image.source.open = open;
+    await images.pull(pullRequest(busybox));
+  });
+
   it("of what could have no id here is refused before anything is fetched or kept", async () => {
     const { images, registry, storage } = exampleImages();
     const digest: Digest = `sha512:${"ab".repeat(64)}`;

@@ -174,9 +174,23 @@ export class ImageService implements Images {
       return record.id;
     } catch (error) {
       this.#options.observer.failed(request.image, reasonOf(error));
+      if (kindOf(error) === "resource-exhausted") await this.#makeRoom();
       throw error;
     } finally {
       this.#board.end(request.image, progress);
+    }
+  }
+
+  /**
+   * What failed pulls have fetched is kept for their retry, but not on a full disk: the kubelet does not see it, so it would evict pods instead,
+   * and nothing else could be pulled.
+   */
+  async #makeRoom(): Promise<void> {
+    const { storage, logger } = this.#options;
+    try {
+      await storage.dropFetched();
+    } catch (error) {
+      logger.warn("what was fetched for a pull that found no room is not removed", { error });
     }
   }
 

@@ -151,6 +151,12 @@ class DiskStorage implements Storage {
     return holds;
   }
 
+  async dropFetched(): Promise<void> {
+    this.#layerReferences.unclaimAll();
+    this.#blobReferences.unclaimAll();
+    await this.#collect();
+  }
+
   hasLayer(chainId: ChainId): boolean {
     return this.#layers.has(chainId);
   }

@@ -61,6 +61,12 @@ export class FakeStorage implements Storage {
     return this.#claims.hold();
   }
 
+  async dropFetched(): Promise<void> {
+    this.#mayFail("dropFetched");
+    this.#claims.unclaimAll();
+    this.#collect([...this.layers.keys()], [...this.blobs.keys()]);
+  }
+
   hasLayer(chainId: ChainId): boolean {
     return this.layers.has(chainId);
   }
@@ -152,12 +158,16 @@ export class FakeStorage implements Storage {
 
   #remove(removed: ImageRecord): void {
     this.records.delete(removed.id);
+    this.#collect(removed.chainIds, blobsOf(removed));
+  }
+
+  #collect(chainIds: readonly ChainId[], blobs: readonly Digest[]): void {
     const records = [...this.records.values()];
     const users = [...records, ...this.roots.values()];
     const used = new Set([...users.flatMap(({ chainIds }) => chainIds), ...records.flatMap(blobsOf)]);
     const isGarbage = (digest: Digest): boolean => !used.has(digest) && this.#claims.isGarbage(digest);
-    for (const chainId of removed.chainIds.filter(isGarbage)) this.layers.delete(chainId);
-    for (const digest of blobsOf(removed).filter(isGarbage)) this.blobs.delete(digest);
+    for (const chainId of chainIds.filter(isGarbage)) this.layers.delete(chainId);
+    for (const digest of blobs.filter(isGarbage)) this.blobs.delete(digest);
   }
 
   async createRootfs(containerId: string, chainIds: readonly ChainId[], options: RootView = {}): Promise<Rootfs> {

@@ -100,6 +100,8 @@ export interface Storage {
    * images meanwhile.
    */
   keepFetched(): Disposable;
+  /** Removes at once what was fetched and is of no image, but for what `keepFetched` keeps: the room is wanted more than a retry's time. */
+  dropFetched(): Promise<void>;
 
   // Layers
   hasLayer(chainId: ChainId): boolean;

@@ -63,6 +63,11 @@ export class ReferenceCounts<K> {
     }
   }
 
+  /** Gives up all claims that no hold makes count. */
+  unclaimAll(): void {
+    this.unclaim([...this.#claims.keys()]);
+  }
+
   /** How many claims are remembered. */
   get claimed(): number {
     return this.#claims.size;

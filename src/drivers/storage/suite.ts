@@ -212,6 +212,24 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       await assert.rejects(storage.readBlob(sha256(manifest)), { kind: "not-found" });
     });
 
+    it("drops what was fetched for no image when it is told to, and nothing that an image has or a pull under way asked for", async () => {
+      const [failed, used, wanted] = [layer(), layer(), layer()];
+      const blob = randomBytes(20);
+      await storage.addLayer(failed, { signal });
+      await storage.putBlob(sha256(blob), blob);
+      await storage.addLayer(used, { signal });
+      await putImage(storage, imageOf([used]));
+      using _ = storage.keepFetched();
+      await storage.addLayer(wanted, { signal });
+      await storage.dropFetched();
+      assert.deepEqual(
+        [failed, used, wanted].map(({ chainId }) => storage.hasLayer(chainId)),
+        [false, true, true],
+      );
+      await assert.rejects(storage.readBlob(sha256(blob)), { kind: "not-found" });
+      await putImage(storage, imageOf([wanted]));
+    });
+
     it("makes, mounts, unmounts, measures and removes container roots", async () => {
       const one = layer();
       await storage.addLayer(one, { signal });
