@@ -1,15 +1,24 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { LayerState, Progress } from "#cri/gen/berth/v1/progress_pb.ts";
-import { ImageService, type Image } from "#cri/gen/runtime/v1/api_pb.ts";
+import { ContainerState, ImageService, type Image } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import { type TestDaemon } from "../support/daemon.ts";
 import { useDaemon } from "../support/fixture.ts";
 import { buildImage, buildIndex, hostPlatform, type BuiltImage } from "../support/image-builder.ts";
-import { containerConfig, pull, removePod, runPod, runToEnd } from "../support/pods.ts";
+import {
+  containerConfig,
+  containerStatus,
+  pull,
+  removePod,
+  runContainer,
+  runPod,
+  runToEnd,
+  untilTerminated,
+} from "../support/pods.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
@@ -247,6 +256,31 @@ describe("images", { skip: cannotRunPods() }, () => {
       new Map(built.layers.map(({ digest }) => [digest, LayerState.DONE])),
       new Map([...states].sort(([one], [other]) => order(built, one) - order(built, other))),
     );
+  });
+
+  it("whose configuration is lost are not told of after a start, until a pull has mended them; their containers run on", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "mended");
+    const running = await runContainer(daemon, pod, containerConfig(busybox, "running", untilTerminated));
+    const id = hex((await find(daemon, busybox))?.id ?? "");
+    const file = path.join(daemon.places.root, "images/blobs/sha256", id);
+    const damages = [() => rmSync(file), () => writeFileSync(file, readFileSync(file).subarray(0, 100))];
+    for (const [index, damage] of damages.entries()) {
+      await daemon.kill();
+      damage();
+      await daemon.start();
+      assert.equal(await find(daemon, busybox), undefined);
+      const { images } = await daemon.client.call(listImages, {});
+      assert.equal(
+        images.some((image) => hex(image.id) === id),
+        false,
+      );
+      assert.equal((await containerStatus(daemon, running)).state, ContainerState.CONTAINER_RUNNING);
+      assert.equal(hex(await pull(daemon, busybox)), id);
+      assert.equal((await find(daemon, busybox))?.username, "");
+      await runContainer(daemon, pod, containerConfig(busybox, `again-${index}`, ["true"]));
+    }
+    await removePod(daemon, pod.id);
   });
 
   it("fill a file system whose use is reported", async () => {
