@@ -34,7 +34,7 @@ function signatureUrl(base: string, { repository }: DockerName, digest: Digest, 
   const text = `${base.replace(/\/+$/, "")}/${place}@${digest.replace(":", "=")}/signature-${number}`;
   const url = URL.parse(text);
   if (url !== null) return url;
-  throw new DomainError("failed-precondition", `the lookaside ${base} of registries.d is no URL`);
+  throw new DomainError("failed-precondition", `the lookaside of registries.d for ${repository} is no URL`);
 }
 
 async function readOne(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -44,16 +44,34 @@ async function readOne(url: URL, signal: AbortSignal): Promise<Uint8Array | unde
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     if (error instanceof DomainError) throw error;
     const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
-    throw new DomainError("unavailable", `the signature ${url.href} cannot be read: ${messageOf(error)}${cause}`, {
+    throw new DomainError("unavailable", `the signature ${nameOf(url)} cannot be read: ${messageOf(error)}${cause}`, {
       cause: error,
     });
   }
 }
 
+/** Without user and password, which are nothing for an event of the cluster. */
+function nameOf(url: URL): string {
+  const bare = new URL(url);
+  bare.username = "";
+  bare.password = "";
+  return bare.href;
+}
+
+/** `fetch` takes no URL that has a user. */
+function authorizationOf({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  const pair = [username, password].map(decodeURIComponent).join(":");
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
 async function fetchOne(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined> {
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new DomainError("failed-precondition", `the lookaside ${url.href} is neither file:, http: nor https:`);
-  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    throw new DomainError("failed-precondition", `the lookaside ${nameOf(url)} is neither file:, http: nor https:`);
+  const response = await fetch(nameOf(url), {
+    headers: authorizationOf(url),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  });
   if (response.status === 404) {
     await response.body?.cancel();
     return undefined;

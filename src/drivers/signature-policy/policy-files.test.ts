@@ -264,8 +264,10 @@ describe("signedBy", { skip: noGpg }, () => {
 
     const signed = await signedBy("three@example.com");
     const asked: string[] = [];
+    const authorizations: unknown[] = [];
     const server = createServer((request, response) => {
       asked.push(decodeURI(request.url ?? ""));
+      authorizations.push(request.headers.authorization);
       response.statusCode = request.url?.endsWith("signature-1") === true ? 200 : 404;
       response.end(response.statusCode === 200 ? signed : "");
     }).listen(0, "127.0.0.1");
@@ -278,8 +280,19 @@ describe("signedBy", { skip: noGpg }, () => {
     const all = policies({ "policy.json": { default: requirements }, ...atServer });
     assert.equal((await all.check(check())).length, 1);
     assert.deepEqual(asked, [`/sigs/${place}/signature-1`, `/sigs/${place}/signature-2`]);
+    const withUser = {
+      "registries.d/b.yaml": `default-docker:\n  lookaside: http://us%40er:s3cret@127.0.0.1:${address.port}/sigs/\n`,
+    };
+    const asUser = policies({ "policy.json": { default: requirements }, ...withUser });
+    assert.equal((await asUser.check(check())).length, 1);
+    assert.equal(authorizations.at(-1), `Basic ${Buffer.from("us@er:s3cret").toString("base64")}`);
     server.closeAllConnections();
     server.close();
-    await assert.rejects(all.check(check()), refused(/signature-1 cannot be read/));
+    for (const some of [all, asUser])
+      await assert.rejects(some.check(check()), (error: Error) => {
+        assert.match(error.message, /http:\/\/127\S+signature-1 cannot be read/);
+        assert.doesNotMatch(error.message, /s3cret/);
+        return true;
+      });
   });
 });
