@@ -39,20 +39,28 @@ export class ImageService implements Images {
   }
 
   /**
-   * Reads the configurations of all images. An image whose configuration cannot be read can be removed, and else is as if it were not here:
-   * the kubelet pulls what it is not told of, and that is what mends it.
+   * Reads the configurations of all images. An image whose configuration cannot be read is as if it were not here: the kubelet pulls what it is
+   * not told of, and that is what mends it. One whose configuration means nothing here is removed, since nobody would ask for that.
    */
   async load(): Promise<void> {
+    await Promise.all(this.#options.storage.images().map((record) => this.#loadOne(record)));
+  }
+
+  async #loadOne(record: ImageRecord): Promise<void> {
     const { storage, logger } = this.#options;
-    const read = async (record: ImageRecord): Promise<void> => {
-      try {
-        await this.#readConfig(record);
-      } catch (error) {
-        const [image] = [...record.repoTags, ...record.repoDigests];
-        logger.error("the configuration of an image cannot be read; pull it again", { image, id: record.id, error });
-      }
-    };
-    await Promise.all(storage.images().map(read));
+    const [image] = [...record.repoTags, ...record.repoDigests];
+    try {
+      await this.#readConfig(record);
+    } catch (error) {
+      logger.error("the configuration of an image cannot be used; pull it again", { image, id: record.id, error });
+      // What the disk does not give just now may be there at the next start.
+      if (error instanceof Error && "code" in error) return;
+      await storage
+        .updateImage(record.id, () => undefined)
+        .catch((failure: unknown) => {
+          logger.warn("an image that cannot be used is not removed", { image, id: record.id, error: failure });
+        });
+    }
   }
 
   pull(request: PullRequest): Promise<string> {
