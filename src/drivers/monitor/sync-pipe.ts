@@ -7,14 +7,16 @@ export interface SyncAnswer {
   message: string;
 }
 
+const mostQuotedChars = 1000;
+
 /**
  * Reads the one JSON line that conmon writes once `runtime create` has ended, and closes the descriptor. conmon's key is
  * `data` or, in its older protocol, `pid`.
- * @throws DomainError internal when conmon ends without an answer, deadline-exceeded when it takes too long
+ * @throws DomainError deadline-exceeded when it takes too long
  */
 export async function readSyncPipe(fd: number, timeoutMs: number): Promise<SyncAnswer> {
   const socket = new net.Socket({ fd, readable: true, writable: false });
-  const { promise, resolve, reject } = Promise.withResolvers<SyncAnswer>();
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   // Whoever started the read may fail before it awaits the answer.
   promise.catch(() => {});
   const timer = setTimeout(
@@ -25,12 +27,12 @@ export async function readSyncPipe(fd: number, timeoutMs: number): Promise<SyncA
   socket.setEncoding("utf8");
   socket.on("data", (chunk: string) => {
     text += chunk;
-    if (text.includes("\n")) resolve(parseAnswer(text));
+    if (text.includes("\n")) resolve(text);
   });
-  socket.on("end", () => resolve(parseAnswer(text)));
+  socket.on("end", () => resolve(text));
   socket.on("error", reject);
   try {
-    return await promise;
+    return parseAnswer(await promise);
   } finally {
     clearTimeout(timer);
     socket.destroy();
@@ -40,6 +42,11 @@ export async function readSyncPipe(fd: number, timeoutMs: number): Promise<SyncA
 function parseAnswer(text: string): SyncAnswer {
   const [line = ""] = text.split("\n");
   if (line.trim() === "") return { pid: -1, message: "" };
-  const { data, pid, message } = JSON.parse(line) as { data?: number; pid?: number; message?: string };
-  return { pid: data ?? pid ?? -1, message: message ?? "" };
+  try {
+    const { data, pid, message } = JSON.parse(line) as { data?: number; pid?: number; message?: string };
+    return { pid: data ?? pid ?? -1, message: message ?? "" };
+  } catch {
+    // Killed while it wrote.
+    return { pid: -1, message: `the monitor broke off its answer: ${line.slice(0, mostQuotedChars)}` };
+  }
 }
