@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -32,14 +32,27 @@ describe("the start of a container by its fifo", () => {
   });
 
   /** A process that waits as runc's init does, and then goes on. */
-  function waiting(): CreatedContainer {
+  function waiting(program = "echo goes on; exec sleep 1000"): CreatedContainer {
     execFileSync("mkfifo", [fifo]);
-    init = spawn("sh", ["-c", `printf 0 > ${fifo}; echo goes on; exec sleep 1000`], {
+    init = spawn("sh", ["-c", `printf 0 > ${fifo}; ${program}`], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const process = identify(init.pid ?? 0);
     assert.ok(process);
     return { id: "c", bundle, process };
+  }
+
+  /** Resolves in the turn of the event loop in which this process has opened the fifo. */
+  async function opened(): Promise<void> {
+    const links = (): string[] =>
+      readdirSync("/proc/self/fd").flatMap((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`);
+        } catch {
+          return [];
+        }
+      });
+    while (!links().includes(fifo)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async function goesOn(): Promise<void> {
@@ -52,6 +65,15 @@ describe("the start of a container by its fifo", () => {
     const container = waiting();
     const [done] = await Promise.all([starter.start(container), goesOn()]);
     assert.equal(done, true);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is done also when the process has come to its end before this one had time to look", async () => {
+    const starting = starter.start(waiting("exit"));
+    await opened();
+    // Longer than between two looks at the process.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    assert.equal(await starting, true);
     assert.equal(existsSync(fifo), false);
   });
 

@@ -115,7 +115,12 @@ async function byteFrom(
   const socket = new net.Socket({ fd, readable: true, writable: false });
   const { promise, resolve, reject } = Promise.withResolvers<"read" | "ended" | "late">();
   const looks = setInterval(() => {
-    if (!isAlive(process)) resolve("ended");
+    try {
+      // After whatever it has written: a process that ended at once may be looked at before its byte is read.
+      if (!isAlive(process)) setImmediate(resolve, "ended");
+    } catch (error) {
+      reject(error);
+    }
   }, lookEveryMs);
   const limit = setTimeout(() => resolve("late"), limitMs);
   socket.once("data", () => resolve("read"));
