@@ -71,6 +71,16 @@ describe("records on a full disk", () => {
     await next.log.close();
   });
 
+  it("keep that space when something does not fit into it", async () => {
+    const { log } = await opened(40_000);
+    await log.put("a", { id: "a", text: "a" });
+    fillDisk(directory);
+    await assert.rejects(log.put("b", { id: "b", text: "b".padEnd(60_000) }), /ENOSPC/);
+    fillDisk(directory, "more ballast");
+    await log.put("a", { id: "a", text: "stopped".padEnd(5_000) });
+    await log.close();
+  });
+
   it("are read from it by a start, which writes what comes as soon as there is space", async () => {
     const before = await opened();
     await before.log.put("a", { id: "a", text: "a".repeat(5_000) });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -118,6 +118,27 @@ describe("a log of records", () => {
     assert.equal(logs().length, 1);
     assert.ok(readFileSync(newest()).length < 2000);
     assert.deepEqual(await found(), { texts: ["kept", "y99"], corrupt: [] });
+  });
+
+  it("has what was asked for before its end, also when nobody has waited for it", async () => {
+    await (await writeExamples("a")).close();
+    const log = await writeExamples();
+    // Until then its end would wait for the earlier file to be gone.
+    while (logs().length > 1) await new Promise((resolve) => setImmediate(resolve));
+    const asked = ["b", "c"].map((id) => log.put(id, { id, text: id }));
+    await Promise.all([log.close(), ...asked]);
+    assert.deepEqual(await found(), { texts: ["a", "b", "c"], corrupt: [] });
+  });
+
+  it("serves the others also when what cannot be read cannot be set aside", async () => {
+    const log = await writeExamples("a");
+    await log.close();
+    appendFileSync(newest(), 'b {"id": \n');
+    writeFileSync(path.join(directory, "corrupt"), "in the way");
+    assert.deepEqual((await found()).texts, ["a"]);
+    rmSync(path.join(directory, "corrupt"));
+    assert.deepEqual(await found(), { texts: ["a"], corrupt: ["b.json"] });
+    assert.deepEqual(await found(), { texts: ["a"], corrupt: [] });
   });
 
   it("refuses what comes after its end, and ids that would break its lines", async () => {

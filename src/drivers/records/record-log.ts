@@ -46,7 +46,7 @@ export class RecordLog<T> implements Records<T> {
   #livingBytes = 0;
   #renewAtBytes = 0;
   #waiting: Write[] = [];
-  #writing = false;
+  #writing: Promise<void> | undefined;
   #closed = false;
 
   /** `directory` is made when needed. `check` throws for what is no such record; that goes to `directory/corrupt`. */
@@ -72,8 +72,14 @@ export class RecordLog<T> implements Records<T> {
         this.#check(record);
         records.push(record as T);
       } catch (error) {
-        corrupt.push(await this.#setAside(id, json, error));
-        lines.delete(id);
+        const reason = messageOf(error);
+        try {
+          corrupt.push({ id, setAsideAt: await this.#setAside(id, json), reason });
+          lines.delete(id);
+        } catch (failure) {
+          // It stays in the log, for the next start to try again.
+          corrupt.push({ id, setAsideAt: this.#directory, reason: `${reason}; it stays there: ${messageOf(failure)}` });
+        }
       }
     }
     // What is there can be served from a full disk too; the first write tries again, and tells.
@@ -90,8 +96,10 @@ export class RecordLog<T> implements Records<T> {
   }
 
   async close(): Promise<void> {
-    await this.#settling;
     this.#closed = true;
+    // Their descriptor must not become another file's under their hands.
+    await this.#writing;
+    await this.#settling;
     await this.#generation?.log.close();
   }
 
@@ -104,12 +112,12 @@ export class RecordLog<T> implements Records<T> {
     return latest;
   }
 
-  async #setAside(id: string, json: Buffer, error: unknown): Promise<CorruptRecord> {
+  async #setAside(id: string, json: Buffer): Promise<string> {
     const corrupt = path.join(this.#directory, "corrupt");
     await mkdir(corrupt, { recursive: true, mode: 0o700 });
     const setAsideAt = path.join(corrupt, `${id}.json`);
     await writeFile(setAsideAt, json, { mode: 0o600 });
-    return { id, setAsideAt, reason: messageOf(error) };
+    return setAsideAt;
   }
 
   /** Begins the next generation with these records. When that fails, the present one stays as it is. */
@@ -159,27 +167,28 @@ export class RecordLog<T> implements Records<T> {
   }
 
   async #write(line: Line): Promise<void> {
+    if (this.#closed) throw this.#failure(line.id, new Error("it is closed"));
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ ...line, done });
-    if (!this.#writing) void this.#writeWaiting();
+    this.#writing ??= this.#writeWaiting();
     await done.promise;
   }
 
   /** All that have come while one write was under way are written by the next one. */
   async #writeWaiting(): Promise<void> {
-    this.#writing = true;
     while (this.#waiting.length > 0) {
       const writes = this.#waiting;
       this.#waiting = [];
       try {
         await this.#append(writes);
         for (const { done } of writes) done.resolve();
-        await this.#generation?.log.reserve(this.#reservedBytes);
       } catch (error) {
         for (const { id, done } of writes) done.reject(this.#failure(id, error));
       }
+      // Also when they did not fit: cutting them off has given away what was kept.
+      await this.#generation?.log.reserve(this.#reservedBytes).catch(() => {});
     }
-    this.#writing = false;
+    this.#writing = undefined;
   }
 
   async #append(writes: readonly Write[]): Promise<void> {
@@ -194,7 +203,6 @@ export class RecordLog<T> implements Records<T> {
   }
 
   async #writable(): Promise<Generation> {
-    if (this.#closed) throw new Error("it is closed");
     if (this.#generation === undefined) return this.#renew(await this.#readAll());
     if (this.#generation.log.sizeBytes < this.#renewAtBytes) return this.#generation;
     return this.#renewOr(this.#generation);
