@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { exampleSandbox } from "#domain/pod/entity-examples.ts";
-import { madeCgroupOf, releaseMadeCgroup } from "./made-cgroup.ts";
+import { madeCgroupOf, makeCgroup, releaseMadeCgroup } from "./made-cgroup.ts";
 import { SandboxStore } from "./sandbox-store.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -11,17 +11,24 @@ const made = "/shared";
 describe("a parent cgroup that berth has made", () => {
   let store: SandboxStore;
   let removed: string[];
+  let calls: string[];
   let missing: string | undefined;
   const drivers = () => ({
     store,
     cgroups: {
       missingParent: () => missing,
-      removeParent: async (path: string, uppermost: string) => void removed.push(`${path} from ${uppermost}`),
+      createParent: async () => void calls.push("made"),
+      removeParent: async (path: string, uppermost: string) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        removed.push(`${path} from ${uppermost}`);
+        calls.push("removed");
+      },
     },
   });
 
   beforeEach(() => {
     removed = [];
+    calls = [];
     missing = undefined;
     store = new SandboxStore({
       load: async () => ({ records: [], corrupt: [] }),
@@ -48,9 +55,30 @@ describe("a parent cgroup that berth has made", () => {
   });
 
   it("is not left to each other by pods that go at the same time", async () => {
-    const pods = [pod("a", { state: { kind: "removing" } }), pod("b", { state: { kind: "creating" } })];
-    for (const one of pods) await releaseMadeCgroup(drivers(), one);
-    assert.equal(removed.length, 2);
+    const creating = { kind: "creating" } as const;
+    const pods = [
+      pod("a", { state: { kind: "removing" } }),
+      pod("b", { state: creating }),
+      pod("c", { state: creating }),
+    ];
+    await Promise.all(pods.map((one) => releaseMadeCgroup(drivers(), one)));
+    assert.ok(removed.length > 0);
+  });
+
+  it("stays for a pod that is being made", async () => {
+    const last = pod("a", { state: { kind: "removing" } });
+    const next = pod("b", { state: { kind: "creating" } });
+    await releaseMadeCgroup(drivers(), last);
+    assert.deepEqual(removed, []);
+    await releaseMadeCgroup(drivers(), next);
+    assert.equal(removed.length, 1);
+  });
+
+  it("is there for a pod that comes while it is taken away", async () => {
+    const last = pod("a", { state: { kind: "removing" } });
+    const releasing = releaseMadeCgroup(drivers(), last);
+    await Promise.all([releasing, makeCgroup(drivers(), pod("b", { state: { kind: "creating" } }))]);
+    assert.equal(calls.at(-1), "made");
   });
 
   it("is not the business of a pod in another one, nor of one whose parent was there", async () => {

@@ -15,7 +15,7 @@ import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
 import { mountLabel } from "./selinux-labels.ts";
-import { madeCgroupOf, releaseMadeCgroup } from "./made-cgroup.ts";
+import { madeCgroupOf, makeCgroup, releaseMadeCgroup } from "./made-cgroup.ts";
 import type { StandbyNetwork } from "./standby-networks.ts";
 import { isNetworkSysctl, sandboxSysctls } from "./sysctls.ts";
 
@@ -190,10 +190,8 @@ async function connect(
 }
 
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
-  const { madeCgroup } = sandbox;
-  if (madeCgroup === undefined) return;
   undo.defer(() => releaseMadeCgroup(drivers, sandbox));
-  await drivers.cgroups.createParent(sandbox.cgroupParent);
+  await makeCgroup(drivers, sandbox);
 }
 
 /** Not before the pod is ready: who notices the group asks for the pod at once. A pod is no worse for want of it. */

@@ -15,7 +15,8 @@ export interface ProcessRef {
  * what to undo; "stopping" means that its network may be partly torn down.
  */
 export type SandboxState =
-  | { kind: "creating" }
+  /** `failed` is set in memory while it is undone. */
+  | { kind: "creating"; failed?: true }
   | { kind: "ready" }
   | { kind: "stopping" }
   | { kind: "stopped"; stoppedAtNs: string }
