@@ -19,15 +19,13 @@ export async function stopSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Pr
 /** Removes what is left of a stopped sandbox, its record last. */
 export async function removeSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   const removing = await drivers.store.transition(sandbox, { kind: "removing" });
-  await releaseFiles(drivers, removing);
-  await drivers.store.delete(removing.id);
+  await releaseRest(drivers, removing);
 }
 
 /** Undoes whatever a sandbox may have, also one that was half-made or half-removed when the daemon died. */
 export async function discardSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await releaseRunning(drivers, sandbox);
-  await releaseFiles(drivers, sandbox);
-  await drivers.store.delete(sandbox.id);
+  await releaseRest(drivers, sandbox);
 }
 
 async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
@@ -40,9 +38,11 @@ async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promis
   ]);
 }
 
-async function releaseFiles(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
+async function releaseRest(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await drivers.files.remove(sandbox.id);
   await releaseMadeCgroup(drivers, sandbox);
+  await drivers.store.delete(sandbox.id);
+  // Not before: who has to try again would release a level that is another pod's by then.
   if (sandbox.selinuxLevel !== "") drivers.selinuxLevels.release(sandbox.selinuxLevel);
 }
 

@@ -44,9 +44,10 @@ export async function runSandbox(
   await using undo = new AsyncDisposableStack();
   const standby = drivers.standby.take(request);
   if (standby !== undefined) undo.defer(() => drivers.standby.discard(standby));
-  const draft = await store.put(describe(drivers, request, runtimeHandler, standby));
-  undo.defer(() => store.delete(draft.id));
+  const draft = describe(drivers, request, runtimeHandler, standby);
   if (draft.selinuxLevel !== "") undo.defer(() => drivers.selinuxLevels.release(draft.selinuxLevel));
+  undo.defer(() => store.delete(draft.id));
+  await store.put(draft);
 
   const making = makeNamespaces(drivers, draft, undo);
   const [namespaces, ips, files] = await settleAll([

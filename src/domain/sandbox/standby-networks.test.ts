@@ -119,6 +119,14 @@ describe("networks that wait for their pods", () => {
     assert.equal(await standby.giveBack(), false);
   });
 
+  it("are given back also when the one with the last address is still being made", async () => {
+    standby.open();
+    while (network.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(standby.take(exampleSandboxRequest()), undefined);
+    assert.equal(await standby.giveBack(), true);
+    assert.equal(network.attached.size, 0);
+  });
+
   it("do not exist for a network that asks which pod it serves", async () => {
     network.configuration = undefined;
     standby.open();

@@ -70,8 +70,9 @@ export class StandbyNetworks {
     return index < 0 ? undefined : this.#ready.splice(index, 1)[0];
   }
 
-  /** Takes away those that wait, for a pod that finds no address left. False when there was none. */
+  /** Takes away those that wait, for a pod that finds no address left, also one that is being made. False when there was none. */
   async giveBack(): Promise<boolean> {
+    await this.#work;
     const waiting = this.#ready.splice(0);
     await this.#discardAll(waiting);
     return waiting.length > 0;

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { exampleSandbox } from "#domain/pod/entity-examples.ts";
+import { removeSandbox } from "./end-sandbox.ts";
+import type { SandboxDrivers } from "./sandbox-drivers.ts";
+import { SandboxStore } from "./sandbox-store.ts";
+
+describe("the removal of a pod sandbox", () => {
+  it("keeps its SELinux level from other pods until its record is gone", async () => {
+    const released: string[] = [];
+    let isFull = true;
+    const store = new SandboxStore({
+      load: async () => ({ records: [], corrupt: [] }),
+      put: async () => {},
+      remove: async () => {
+        if (isFull) throw new Error("no space left on device");
+      },
+      close: async () => {},
+    });
+    const drivers = {
+      store,
+      files: { remove: async () => {} },
+      selinuxLevels: { release: (level: string) => void released.push(level) },
+    } as unknown as SandboxDrivers;
+    const sandbox = exampleSandbox({ state: { kind: "stopped", stoppedAtNs: "1" }, selinuxLevel: "s0:c1,c2" });
+    store.adopt(sandbox);
+
+    await assert.rejects(removeSandbox(drivers, sandbox), /no space left/);
+    assert.deepEqual(released, []);
+    isFull = false;
+    await removeSandbox(drivers, store.index.get(sandbox.id));
+    assert.deepEqual(released, ["s0:c1,c2"]);
+  });
+});
