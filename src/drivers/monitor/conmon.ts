@@ -3,12 +3,11 @@ import type { FSWatcher } from "node:fs";
 import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
-import { killTree } from "#kernel/process-tree.ts";
 import type { SmallFiles } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
-import { findMonitors } from "./find-monitors.ts";
+import { findMonitors, haltMonitors } from "./find-monitors.ts";
 import { launchConmon } from "./launch-conmon.ts";
 import type { ExitRecord, LaunchedMonitor, Monitor, MonitoredCreate } from "./index.ts";
 
@@ -47,7 +46,7 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
     },
 
     async halt(id, bundle) {
-      for (const { pid } of findMonitors(id, bundle)) killTree(pid);
+      haltMonitors(id, bundle);
     },
 
     async reopenLog(_id, bundle, logPath) {

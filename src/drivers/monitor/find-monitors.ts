@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { hasErrno } from "#errors/domain-error.ts";
 import { identify } from "#kernel/process-identity.ts";
+import { killTree } from "#kernel/process-tree.ts";
 import type { MonitorProcess } from "./index.ts";
 
 /**
@@ -11,6 +12,11 @@ export function findMonitors(id: string, bundle: string): MonitorProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && isMonitor(argumentsOf(name), id, bundle))
     .flatMap((pid) => identify(Number(pid)) ?? []);
+}
+
+/** Kills the monitors of a container, with all that they have started. */
+export function haltMonitors(id: string, bundle: string): void {
+  for (const { pid } of findMonitors(id, bundle)) killTree(pid);
 }
 
 function isMonitor(argv: readonly string[], id: string, bundle: string): boolean {

@@ -7,6 +7,7 @@ import { identify } from "#kernel/process-identity.ts";
 import type { SmallFiles } from "#kernel/small-files.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { ConmonProgram } from "./conmon-arguments.ts";
+import { haltMonitors } from "./find-monitors.ts";
 import type { LaunchedMonitor, Monitored, MonitoredCreate, MonitorProcess } from "./index.ts";
 import { readSyncPipe } from "./sync-pipe.ts";
 
@@ -70,12 +71,16 @@ class Conmon implements LaunchedMonitor {
   }
 
   async create(): Promise<Monitored> {
-    const { bundle, timeoutMs } = this.#request;
+    const { id, bundle, timeoutMs } = this.#request;
     try {
       const answer = readSyncPipe(this.#syncRead.handOver(), timeoutMs);
       this.#waiting = undefined;
       this.#allow();
-      const { pid, message } = await answer;
+      const { pid, message } = await answer.catch((error: unknown) => {
+        // It would make the container after all else was undone.
+        haltMonitors(id, bundle);
+        throw error;
+      });
       if (pid <= 0) throw createError(this.#program, this.#request, message, this.#stderr.read(1 << 14).toString());
       const monitor = await this.#monitorProcess(bundle);
       return { container: identify(pid) ?? { pid, startTime: "" }, monitor };
