@@ -122,7 +122,11 @@ export class PodService implements Sandboxes {
       resources: resources ?? sandbox.request.linux.resources,
     };
     await applyPodLimits(this.#drivers, sandbox, linux.overhead, linux.resources);
-    await this.#drivers.sandbox.store.put({ ...sandbox, request: { ...sandbox.request, linux } });
+    // It may have been stopped or removed meanwhile.
+    await this.#drivers.sandbox.store.update(sandbox.id, (current) => ({
+      ...current,
+      request: { ...current.request, linux },
+    }));
   }
 
   get #index() {
