@@ -35,12 +35,15 @@ export class ContainerStore {
     return container;
   }
 
-  async delete(container: Container): Promise<void> {
-    await this.#records.remove(container.id);
-    this.#index.delete(container.id);
-    const siblings = this.#bySandbox.get(container.sandboxId);
-    siblings?.delete(container.id);
-    if (siblings?.size === 0) this.#bySandbox.delete(container.sandboxId);
+  /** After a change that is under way; one that comes meanwhile finds it gone. */
+  async delete({ id, sandboxId }: Container): Promise<void> {
+    await this.#changing.run(id, async () => {
+      await this.#records.remove(id);
+      this.#index.delete(id);
+      const siblings = this.#bySandbox.get(sandboxId);
+      siblings?.delete(id);
+      if (siblings?.size === 0) this.#bySandbox.delete(sandboxId);
+    });
   }
 
   /** Takes a record that was read from disk. */
