@@ -26,21 +26,21 @@ export async function startContainer(
   const startedAtNs = nowNs();
   store.adopt({ ...container, state: { kind: "created", startingAtNs: startedAtNs } });
   exits.watch(container);
-  let started: Partial<Container>;
+  let now: Container | undefined;
   try {
-    started = await startProcesses(drivers, container);
+    const started = await startProcesses(drivers, container);
+    // The process may have ended already: its end is recorded after this, see `ContainerExits.starting`.
+    now = await store.update(container.id, (current) =>
+      current.state.kind === "created"
+        ? { ...withState(current, { kind: "running", startedAtNs }), ...started }
+        : undefined,
+    );
   } catch (error) {
     // Whoever stops the pod has ended the process that waited: that is its end, and no failure of the start.
     if (!isPodReady(drivers, container)) throw podNotReady(container, error);
     await recordStartError(drivers, container, error);
     throw error;
   }
-  // The process may have ended already: its end is recorded after this, see `ContainerExits.starting`.
-  const now = await store.update(container.id, (current) =>
-    current.state.kind === "created"
-      ? { ...withState(current, { kind: "running", startedAtNs }), ...started }
-      : undefined,
-  );
   await forgetCheckpoint(drivers, exits, container, now);
   drivers.logger.info("container is started", { container: container.id });
   drivers.publish("started", now ?? container);
@@ -88,9 +88,7 @@ async function forgetCheckpoint(
 
 async function recordStartError(drivers: ContainerDrivers, container: Container, error: unknown): Promise<void> {
   const exit = { exitCode: 128, finishedAtNs: nowNs(), reason: "StartError", message: messageOf(error) };
-  const ended = await drivers.store.update(container.id, (current) =>
-    current.state.kind === "created" ? withState(current, { kind: "exited", startedAtNs: "0", exit }) : undefined,
-  );
+  // Before that is recorded, for which the disk may be too full: who is told that it has not started may start another one.
   await drivers.runtimes
     .get(container.runtimeHandler)
     .delete(container.id, { force: true })
@@ -100,5 +98,8 @@ async function recordStartError(drivers: ContainerDrivers, container: Container,
         error: deleteError,
       }),
     );
+  const ended = await drivers.store.update(container.id, (current) =>
+    current.state.kind === "created" ? withState(current, { kind: "exited", startedAtNs: "0", exit }) : undefined,
+  );
   if (ended !== undefined) drivers.publish("stopped", ended);
 }
