@@ -35,7 +35,12 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
 
   return {
     async pin(sandboxId, wanted, settings) {
-      made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 })));
+      made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 }))).catch(
+        (error: unknown) => {
+          made = undefined;
+          throw error;
+        },
+      );
       await made;
       const pins = wanted.map((kind) => ({ kind, path: pinOf(kind, sandboxId) }));
       try {
