@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { addReadable, createEpoll, createEventfd, openPidfd } from "#kernel/epoll.ts";
+import { addReadable, createEpoll, createEventfd, isReadable, openPidfd } from "#kernel/epoll.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
 import type { IpFamily } from "#kernel/tcp-socket.ts";
 import { workerEnvironment } from "#lib/worker-environment.ts";
@@ -145,7 +145,9 @@ export class KernelThread {
 
   #receive(reply: KernelThreadReply): void {
     if (reply.kind === "readable") {
-      this.#watched.get(reply.fd)?.();
+      const onEnd = this.#watched.get(reply.fd);
+      // Its number may be another one's by now: what the thread has told of was closed before that was heard.
+      if (onEnd !== undefined && isReadable(reply.fd)) onEnd();
       return;
     }
     const call = this.#calls.get(reply.id);
