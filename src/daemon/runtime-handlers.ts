@@ -1,4 +1,5 @@
 import path from "node:path";
+import { pathsOf } from "#config/paths.ts";
 import { resolveRuntimeHandlers } from "#config/index.ts";
 import type { Config, RuntimeHandler } from "#config/index.ts";
 import type { HandlerFeatures } from "#domain/runtime.ts";
@@ -49,6 +50,7 @@ export async function findHandlers(config: Config, logger: Logger): Promise<Hand
           handler: name,
           path,
           root: handler.runtimeRoot,
+          execDirectory: pathsOf(config).execs,
           systemdCgroup: config.runtime.cgroupManager === "systemd",
           env: environment(handler),
         }),

@@ -72,6 +72,15 @@ describe("ExecSync", { skip: cannotRunPods() }, () => {
     });
   });
 
+  it("ends with its command, whatever that leaves in the background with its output open", async () => {
+    const { daemon } = suite;
+    const command = ["sh", "-c", "sleep 7777 & echo $!"];
+    const { exitCode, stdout: pid } = await exec(daemon, await container(), command, 10);
+    assert.equal(exitCode, 0);
+    // It goes on.
+    assert.equal((await exec(daemon, await container(), ["kill", pid.trim()])).exitCode, 0);
+  });
+
   it("names a command that does not exist in the image", async () => {
     await rejects(
       exec(suite.daemon, await container(), ["/no/such/command"]),

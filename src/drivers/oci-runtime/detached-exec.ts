@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
-import { identify } from "#kernel/process-identity.ts";
+import { identify, type ProcessIdentity } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { childExit, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
@@ -15,10 +15,19 @@ import type { RuntimeOptions } from "./runtime-options.ts";
 /** A runtime that hangs must not hang the session for ever. */
 const startTimeoutMs = 120_000;
 
-/**
- * Starts a process in a container and lets the runtime go: the process has its descriptors from us, writes to them without
- * a copy in between, and becomes our child, since this process adopts orphans.
- */
+/** What a process of a container is started with. */
+export interface DetachedStart {
+  /** Descriptors for 0, 1 and 2; those left out are /dev/null. */
+  readonly fds: Readonly<Record<number, number>>;
+  /** Where the runtime writes the pid; whoever calls removes it. */
+  readonly pidFile: string;
+  /** For a process with a terminal: where its master end is sent to. */
+  readonly consoleSocket?: string;
+  /** How long the runtime may take, if that is shorter than what it may always take. */
+  readonly timeoutMs?: number;
+}
+
+/** Starts a process whose streams are in somebody's hands; its identity is kept beside them. */
 export async function startExec(
   options: RuntimeOptions,
   globalArgs: readonly string[],
@@ -26,11 +35,29 @@ export async function startExec(
   process: OciProcess,
   stdio: ExecStdio,
 ): Promise<RuntimeExec> {
+  const pidFile = path.join(stdio.directory, "pid");
+  const { exec, identity } = await startDetached(options, globalArgs, id, process, { ...stdio, pidFile });
+  // For a daemon that starts after this one was killed.
+  if (identity !== undefined) await writeFile(path.join(stdio.directory, "process"), JSON.stringify(identity));
+  return exec;
+}
+
+/**
+ * Starts a process in a container and lets the runtime go: the process has its descriptors from us, writes to them without
+ * a copy in between, and becomes our child, since this process adopts orphans. The identity is undefined when it has ended already.
+ * @throws DomainError deadline-exceeded when the runtime takes too long, invalid-argument for a command that does not exist, internal otherwise
+ */
+export async function startDetached(
+  options: RuntimeOptions,
+  globalArgs: readonly string[],
+  id: string,
+  process: OciProcess,
+  { fds, pidFile, consoleSocket, timeoutMs = startTimeoutMs }: DetachedStart,
+): Promise<{ exec: RuntimeExec; identity: ProcessIdentity | undefined }> {
   using document = memoryFile(encodeOci(process));
   using log = memoryFile();
   // A process may end before the runtime tells its pid.
   using ends = new OrphanExits();
-  const pidFile = path.join(stdio.directory, "pid");
   const argv = [
     options.path,
     ...globalArgs,
@@ -39,43 +66,59 @@ export async function startExec(
     "--detach",
     "--process=/proc/self/fd/3",
     `--pid-file=${pidFile}`,
-    ...(stdio.consoleSocket === undefined ? [] : [`--console-socket=${stdio.consoleSocket}`]),
+    ...(consoleSocket === undefined ? [] : [`--console-socket=${consoleSocket}`]),
     id,
   ];
-  const fds = { ...stdio.fds, 3: document.fd, 4: log.fd };
-  await runToEnd(argv, options.env, fds, id, () => lastWords(log.read(1 << 16).toString()));
+  const words = (): string => lastWords(log.read(1 << 16).toString());
+  const child = await spawnRuntime(argv, options, { ...fds, 3: document.fd, 4: log.fd }, id);
+  const outcome = await endOf(child, Math.min(timeoutMs, startTimeoutMs));
+  if (outcome !== 0) throw execError(options, id, process, outcome, words());
   const pid = Number(await readFile(pidFile, "utf8"));
   const identity = identify(pid);
-  const exec = ends.follow(pid, identity !== undefined);
-  // For a daemon that starts after this one was killed.
-  if (identity !== undefined) await writeFile(path.join(stdio.directory, "process"), JSON.stringify(identity));
-  return exec;
+  return { exec: ends.follow(pid, identity !== undefined), identity };
 }
 
-async function runToEnd(
+async function spawnRuntime(
   argv: readonly string[],
-  env: Readonly<Record<string, string>>,
+  options: RuntimeOptions,
   fds: Readonly<Record<number, number>>,
   id: string,
-  words: () => string,
-): Promise<void> {
-  const failed = (how: string, cause?: unknown): DomainError =>
-    new DomainError("internal", `container ${id}: ${argv[0] ?? ""} exec ${how}`, { cause, facts: { argv } });
-  let child: ChildProcess;
+): Promise<ChildProcess> {
   try {
-    child = await spawn(argv, { env, fds });
+    return await spawn(argv, { env: options.env, fds });
   } catch (error) {
-    throw failed(`cannot be started: ${messageOf(error)}`, error);
+    throw new DomainError("internal", `container ${id}: cannot start ${options.path} exec: ${messageOf(error)}`, {
+      cause: error,
+      facts: { argv },
+    });
   }
+}
+
+/** The exit code, or that it was killed since it took too long. */
+async function endOf(child: ChildProcess, timeoutMs: number): Promise<number | "timed out"> {
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
     killTree(child.pid);
-  }, startTimeoutMs);
-  const status = await child.exited;
+  }, timeoutMs);
+  const exitCode = exitCodeOf(await child.exited);
   clearTimeout(timer);
-  if (timedOut) throw failed(`did not start the process within ${startTimeoutMs / 1000} s: ${words()}`);
-  if (status.exitCode !== 0) throw failed(`failed: ${words()}`);
+  return timedOut ? "timed out" : exitCode;
+}
+
+function execError(
+  options: RuntimeOptions,
+  id: string,
+  process: OciProcess,
+  outcome: number | "timed out",
+  words: string,
+): DomainError {
+  const what = `container ${id}: ${options.path} exec of ${JSON.stringify(process.args[0])}`;
+  const facts = { argv: process.args, stderr: words };
+  if (outcome === "timed out")
+    return new DomainError("deadline-exceeded", `${what} did not start the process in time: ${words}`, { facts });
+  const missing = /executable file not found|no such file or directory|permission denied|not a directory/i.test(words);
+  return new DomainError(missing ? "invalid-argument" : "internal", `${what} failed: ${words}`, { facts });
 }
 
 /** Takes note of all adopted processes that end, until the one that matters is known. */
