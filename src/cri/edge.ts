@@ -106,12 +106,12 @@ export class Edge {
     for (const stream of this.#streams) stream.abort(reason);
   }
 
-  /** Notes a call of `rpc` that no handler has seen, which took no time worth telling. */
-  refused(rpc: string, { codeName, details }: GrpcFailure): void {
+  /** Notes a call of `rpc` that no handler has seen, which took no time worth telling unless its client went meanwhile. */
+  refused(rpc: string, { codeName, details }: GrpcFailure, durationMs = 0): void {
     const { logger, metrics } = this.#options;
-    metrics?.onOperation(rpc, 0, codeName);
+    metrics?.onOperation(rpc, durationMs, codeName);
     // What is not served is what newer clients try.
-    const level = codeName === "UNIMPLEMENTED" ? "debug" : "warn";
+    const level = codeName === "UNIMPLEMENTED" || codeName === "CANCELLED" ? "debug" : "warn";
     logger[level]("CRI request refused", { rpc, code: codeName, error: details });
   }
 

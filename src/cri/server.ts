@@ -58,8 +58,8 @@ export function createCriServer(options: CriServerOptions): CriServer {
     maxSendBytes,
     failureOf: statusOf,
     // A path that a client has made up must not make a metric.
-    onRefused: (path, failure) =>
-      edge.refused(methods.has(path) ? path.slice(path.lastIndexOf("/") + 1) : "unknown", failure),
+    onRefused: (path, failure, durationMs) =>
+      edge.refused(methods.has(path) ? path.slice(path.lastIndexOf("/") + 1) : "unknown", failure, durationMs),
   });
   const sockets = new Set<Socket>();
   /** Connections that have not said yet what they speak. */

@@ -121,6 +121,26 @@ describe("a call over HTTP/2", () => {
     }
   });
 
+  it("whose client goes or gives up before its request is there is told once, and never served", async () => {
+    const told: string[] = [];
+    const both = Promise.withResolvers<void>();
+    const onRefused = (path: string, { codeName }: { codeName: string }): void => {
+      told.push(`${path} ${codeName}`);
+      if (told.length === 2) both.resolve();
+    };
+    await using server = await serveGrpc({ Half: () => assert.fail("it was served") }, { onRefused });
+    const session = server.connect();
+    const late = open(session, "Half", { "grpc-timeout": "30m" });
+    late.write(framed("half").subarray(0, 6));
+    const [headers] = await once(late, "response");
+    assert.equal(headers["grpc-status"], "4");
+    late.end(framed("half").subarray(6));
+    const gone = open(session, "Half");
+    gone.write(framed("half").subarray(0, 6), () => gone.destroy(new Error("given up")));
+    await both.promise;
+    assert.deepEqual(told, ["/t.T/Half DEADLINE_EXCEEDED", "/t.T/Half CANCELLED"]);
+  });
+
   it("with a malformed timeout is refused", async () => {
     await using server = await serveGrpc({ Echo: echo });
     const stream = open(server.connect(), "Echo", { "grpc-timeout": "soon" });

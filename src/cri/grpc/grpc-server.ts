@@ -24,8 +24,8 @@ export interface GrpcServerOptions {
   maxSendBytes: number;
   /** The status of a request that cannot be read. */
   readonly failureOf: (error: unknown) => GrpcFailure;
-  /** Told of each call that ends before its method is asked. */
-  readonly onRefused?: (path: string, failure: GrpcFailure) => void;
+  /** Told of each call that ends before its method is asked, also by its deadline or its client while its request was arriving. */
+  readonly onRefused?: (path: string, failure: GrpcFailure, durationMs: number) => void;
 }
 
 /** Room for a large request without waiting for the window to open again; it is the client's to fill, and bounded per connection. */
@@ -116,18 +116,24 @@ export class GrpcServer {
       this.#refuse(call, path, { codeName: "UNIMPLEMENTED", details });
       return;
     }
+    const startedMs = performance.now();
+    call.onGone = (reason) => this.#options.onRefused?.(path, failureOf(reason), performance.now() - startedMs);
     receiveRequest(stream, encoding, maxReceiveBytes, {
+      // Requests may end after their calls: they take a while to arrive, and to be decompressed.
       received: (request) => {
-        // Decompressing takes a while.
-        if (!call.clientHasGone) serve(request, call);
+        if (call.clientHasGone) return;
+        call.onGone = undefined;
+        serve(request, call);
       },
-      refused: (error) => this.#refuse(call, path, failureOf(error)),
+      refused: (error) => {
+        if (!call.clientHasGone) this.#refuse(call, path, failureOf(error));
+      },
     });
   }
 
   #refuse(call: ServerCall, path: string, failure: GrpcFailure): void {
     call.fail(failure);
-    this.#options.onRefused?.(path, failure);
+    this.#options.onRefused?.(path, failure, 0);
   }
 }
 

@@ -18,6 +18,8 @@ const okTrailers = { "grpc-status": "0" };
 export class ServerCall {
   /** When the client gives up, in milliseconds since the epoch; undefined when it waits for ever. */
   readonly deadlineMs: number | undefined;
+  /** Called once, when the client hangs up or its deadline passes before the call has ended. */
+  onGone: ((reason: DomainError) => void) | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #timer: NodeJS.Timeout | undefined;
   #hasEnded = false;
@@ -128,14 +130,19 @@ export class ServerCall {
     if (this.#stream.writableLength > 0) this.#stream.close(NGHTTP2_CANCEL);
     else this.fail({ codeName: "DEADLINE_EXCEEDED", details });
     this.#finish();
-    this.abort(new DomainError("deadline-exceeded", details));
+    this.#gone(new DomainError("deadline-exceeded", details));
   }
 
   #onClose(): void {
     if (this.#hasEnded) return;
     this.#clientHasGone = true;
     this.#finish();
-    this.abort(new DomainError("cancelled", "the client has gone"));
+    this.#gone(new DomainError("cancelled", "the client has gone"));
+  }
+
+  #gone(reason: DomainError): void {
+    this.onGone?.(reason);
+    this.abort(reason);
   }
 }
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { statusOf } from "../status.ts";
-import { GrpcServer, type ServeCall } from "./grpc-server.ts";
+import { GrpcServer, type GrpcServerOptions, type ServeCall } from "./grpc-server.ts";
 import { frameOf, MessageReader } from "./message-frame.ts";
 
 /** A gRPC server on a socket of its own, with clients that are nothing but HTTP/2; disposing ends all. */
@@ -18,7 +18,10 @@ export interface GrpcForTests extends AsyncDisposable {
 export const maxReceiveBytes = 1000;
 
 /** Serves these methods; their paths are `/t.T/` and their names. */
-export async function serveGrpc(methods: Record<string, ServeCall>): Promise<GrpcForTests> {
+export async function serveGrpc(
+  methods: Record<string, ServeCall>,
+  options: Pick<GrpcServerOptions, "onRefused"> = {},
+): Promise<GrpcForTests> {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-grpc-"));
   const socketPath = path.join(folder, "grpc.sock");
   const grpc = new GrpcServer({
@@ -26,6 +29,7 @@ export async function serveGrpc(methods: Record<string, ServeCall>): Promise<Grp
     maxReceiveBytes,
     maxSendBytes: 100_000_000,
     failureOf: statusOf,
+    ...options,
   });
   const sockets = new Set<Socket>();
   const sessions: ClientHttp2Session[] = [];
