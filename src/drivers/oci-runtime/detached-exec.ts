@@ -1,9 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { identify, type ProcessIdentity } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
+import { smallFilesIn } from "#kernel/small-files.ts";
 import { childExit, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
@@ -73,7 +74,7 @@ export async function startDetached(
   const child = await spawnRuntime(argv, options, { ...fds, 3: document.fd, 4: log.fd }, id);
   const outcome = await endOf(child, Math.min(timeoutMs, startTimeoutMs));
   if (outcome !== 0) throw execError(options, id, process, outcome, words());
-  const pid = Number(await readFile(pidFile, "utf8"));
+  const pid = Number(await smallFilesIn(path.dirname(pidFile)).read(pidFile));
   const identity = identify(pid);
   return { exec: ends.follow(pid, identity !== undefined), identity };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { BoundedPipe } from "#kernel/bounded-pipe.ts";
+import { smallFilesIn } from "#kernel/small-files.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { startDetached } from "./detached-exec.ts";
 import type { RuntimeExecResult } from "./index.ts";
@@ -47,7 +47,8 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** A name for the file, which is removed when that is disposed. What a killed daemon leaves is swept with the streams of processes. */
 async function newPidFile(directory: string): Promise<{ path: string } & AsyncDisposable> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const files = smallFilesIn(path.dirname(directory));
+  await files.makeDirectory(directory, 0o700);
   const file = path.join(directory, `${randomBytes(8).toString("hex")}.pid`);
-  return { path: file, [Symbol.asyncDispose]: () => rm(file, { force: true }) };
+  return { path: file, [Symbol.asyncDispose]: () => files.remove(file) };
 }
