@@ -53,6 +53,15 @@ describe("bad input about pods and containers", { skip: cannotRunPods() }, () =>
     await rejects(runPod(suite.daemon, "handler", {}, "no-such-handler"), anyFailure, /no-such-handler/);
   });
 
+  it("a bandwidth that is none is refused before anything is made, and named", async () => {
+    const annotations = { "kubernetes.io/egress-bandwidth": "fast" };
+    await rejects(
+      runPod(suite.daemon, "bandwidth", { annotations }),
+      "INVALID_ARGUMENT",
+      /^annotation kubernetes\.io\/egress-bandwidth: "fast" is no bandwidth$/,
+    );
+  });
+
   it("a sysctl that would change the whole machine is not set, and the log says so", async () => {
     const { daemon } = suite;
     const hostValue = readFileSync("/proc/sys/kernel/panic", "utf8");

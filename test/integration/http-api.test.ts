@@ -19,6 +19,7 @@ import {
   runToEnd,
   stopPod,
 } from "../support/pods.ts";
+import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
 const berth = path.resolve(import.meta.dirname, "../../bin/berth");
@@ -86,6 +87,10 @@ describe("HTTP on the CRI socket", { skip: cannotRunPods() }, () => {
     await eventually("the container to write", () => (lines() > 2 ? true : undefined));
     assert.deepEqual(await ask(`/pause/${containerId}`), { status: 200, body: "200 OK" });
     assert.equal((await ask(`/pause/${containerId}`)).status, 409);
+    const { exec, execSync } = RuntimeService.method;
+    const cmd = ["true"];
+    await rejects(daemon.client.call(execSync, { containerId, cmd }), "FAILED_PRECONDITION", /is paused/);
+    await rejects(daemon.client.call(exec, { containerId, cmd, stdout: true }), "FAILED_PRECONDITION", /is paused/);
     const before = lines();
     assert.deepEqual(await ask(`/unpause/${containerId}`), { status: 200, body: "200 OK" });
     assert.equal((await ask(`/unpause/${containerId}`)).status, 409);

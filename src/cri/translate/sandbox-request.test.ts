@@ -140,6 +140,10 @@ describe("PodSandboxConfig", () => {
     refused({ logDirectory: "logs" }, 'config.log_directory is not an absolute path: "logs"');
     refused({ portMappings: [{ containerPort: -1 }] }, "config.port_mappings[0].container_port is not a port: -1");
     refused(
+      { portMappings: [{ containerPort: 0, hostPort: 80 }] },
+      "config.port_mappings[0].container_port is missing, for port 80 of the host",
+    );
+    refused(
       { linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.TARGET } } } },
       "config.linux.security_context.namespace_options.target_id is missing",
     );

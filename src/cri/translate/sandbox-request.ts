@@ -54,7 +54,10 @@ function dnsFromWire({ servers, searches, options }: DNSConfig): DnsConfig | und
   return isEmpty ? undefined : { servers, searches, options };
 }
 
+/** The plugin for host ports refuses port 0 when a pod is made, and when it is removed, so that no plugin after it is asked. */
 function portMapping(mapping: PortMapping, field: string): SandboxPortMapping {
+  if (mapping.hostPort > 0 && mapping.containerPort === 0)
+    throw invalid(`${field}.container_port`, `is missing, for port ${mapping.hostPort} of the host`);
   return {
     protocol: protocols.toDomain(mapping.protocol, `${field}.protocol`),
     containerPort: port(mapping.containerPort, `${field}.container_port`),

@@ -2,7 +2,7 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { ExecResult } from "#domain/runtime.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import type { Container } from "./container.ts";
+import { type Container, isPaused } from "./container.ts";
 import { processFile } from "./create-container.ts";
 import { execProcess } from "./oci-spec/exec-process.ts";
 import { whileRunning } from "./while-running.ts";
@@ -39,6 +39,15 @@ export async function execSync(
   return result;
 }
 
+/** A command would wait with the frozen processes, or fail in the runtime's own words. @throws DomainError failed-precondition */
+export function refusePaused(container: Container): void {
+  if (!isPaused(container)) return;
+  throw new DomainError(
+    "failed-precondition",
+    `container ${container.id} is paused, commands can be run in it once it goes on`,
+  );
+}
+
 /** The process document for one more process in a running container. */
 export async function processForExec(
   drivers: ContainerDrivers,
@@ -54,6 +63,7 @@ export async function processForExec(
       `container ${container.id} is ${container.state.kind}, commands can be run only in a running one`,
     );
   }
+  refusePaused(container);
   return execProcess(await processOf(drivers, container), { args: command, tty });
 }
 

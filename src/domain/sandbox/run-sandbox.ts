@@ -5,6 +5,7 @@ import { newId } from "#lib/ids.ts";
 import { settleAll } from "#lib/settle.ts";
 import { allowedAnnotations } from "#spec/allowed-annotations.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
+import { bandwidthOf } from "./bandwidth.ts";
 import { checkedCgroupParent } from "./cgroups-path.ts";
 import { connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
 import { checkLabels, podLabels } from "./kubernetes-labels.ts";
@@ -38,6 +39,8 @@ export async function runSandbox(
   drivers.cgroups.expectMoves(firstContainerWithinMs);
   drivers.settings.checkHandler(runtimeHandler);
   checkLabels(request.labels);
+  // Its network could not be taken away either.
+  bandwidthOf(request.annotations);
   if (requestedUserNamespace(request) !== undefined) drivers.settings.checkUserNamespaces(runtimeHandler);
   if (!isHostNetwork(request)) await networkReady(drivers, request);
 
