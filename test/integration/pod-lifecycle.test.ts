@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import {
   ContainerState,
@@ -281,8 +281,10 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
   it("ends its containers by the kill signal when they ignore the stop signal", async () => {
     const { daemon, busybox } = suite;
     const pod = await runPod(daemon, "stubborn");
-    const stubborn = ["sh", "-c", 'trap "" TERM; while true; do sleep 1; done'];
+    const stubborn = ["sh", "-c", 'trap "" TERM; echo ready; while true; do sleep 1; done'];
     const id = await runContainer(daemon, pod, containerConfig(busybox, "main", stubborn));
+    const { logPath } = await containerStatus(daemon, id);
+    await eventually("the trap to be set", () => readFileSync(logPath, "utf8").includes("ready") || undefined);
     await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 1n });
     assert.equal((await exited(daemon, id)).exitCode, 137);
     await rejects(exec(daemon, id, ["true"]), ["NOT_FOUND", "FAILED_PRECONDITION", "UNKNOWN"]);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { DomainError, messageOf } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
 import { isAlive, type ProcessIdentity } from "#kernel/process-identity.ts";
 import { pipe } from "#kernel/pipe.ts";
@@ -42,8 +42,9 @@ export function descriptorStreams(directory: string, thread: KernelThread): Stre
     },
 
     async sweep() {
-      const names = await readdir(directory).catch(noneIfMissing);
-      for (const name of names) {
+      // It stays, so that what commands leave there can be told from what was there.
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(directory)) {
         const left = path.join(directory, name);
         const child = await leftProcess(left);
         if (child !== undefined && isAlive(child)) killTree(child.pid);
@@ -124,9 +125,4 @@ async function leftProcess(directory: string): Promise<ProcessIdentity | undefin
   } catch {
     return undefined;
   }
-}
-
-function noneIfMissing(error: unknown): string[] {
-  if (hasErrno(error, "ENOENT")) return [];
-  throw error;
 }
