@@ -75,9 +75,11 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
 
     async remove(sandbox) {
       // One that was started stays recorded, whatever the configuration says by now.
-      if (sandbox.infra === undefined && !this.isNeeded(sandbox)) return;
-      // A monitor whose daemon died, or waits no longer, goes on, and would make the container after this.
-      if (sandbox.infra === undefined) await monitor.halt(sandbox.id, bundles.path(sandbox.id));
+      if (sandbox.infra === undefined) {
+        if (!this.isNeeded(sandbox)) return;
+        // A monitor whose daemon died, or waits no longer, goes on, and would make the container after this.
+        await monitor.halt(sandbox.id, bundles.path(sandbox.id));
+      }
       await runtimes.get(sandbox.runtimeHandler).delete(sandbox.id, { force: true });
       await storage.removeRootfs(sandbox.id);
       await cgroups.removeMonitorGroup(sandbox.cgroupParent, sandbox.id);

@@ -120,10 +120,14 @@ describe("networks that wait for their pods", () => {
   });
 
   it("are given back also when the one with the last address is still being made", async () => {
+    const free = Promise.withResolvers<void>();
+    network.setUpWaitsFor = free.promise;
     standby.open();
     while (network.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(standby.take(exampleSandboxRequest()), undefined);
-    assert.equal(await standby.giveBack(), true);
+    const givenBack = standby.giveBack();
+    free.resolve();
+    assert.equal(await givenBack, true);
     assert.equal(network.attached.size, 0);
   });
 

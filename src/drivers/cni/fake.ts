@@ -16,6 +16,8 @@ export class FakeNetwork implements Network {
   portMappings = true;
   /** What `forAnyPod` says. */
   configuration: string | undefined;
+  /** Holds each `setUp` back, once it is among the calls, until that is resolved. */
+  setUpWaitsFor: Promise<void> | undefined;
   #failures: { operation: Operation; error: Error }[] = [];
   #count = 0;
 
@@ -32,8 +34,7 @@ export class FakeNetwork implements Network {
 
   async setUp(pod: PodNetwork): Promise<NetworkResult> {
     this.#enter("setUp", pod.sandboxId);
-    // Whoever looks at `calls` finds it under way.
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.setUpWaitsFor;
     this.#count += 1;
     const ip = `10.88.${this.#count >> 8}.${this.#count & 255}`;
     const result: NetworkResult = { ips: [ip], interfaceName: "eth0", mac: "02:00:00:00:00:01", raw: {} };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
+import { exampleCreate } from "./create-example.ts";
 import type { MonitoredCreate } from "./index.ts";
 
 const program: ConmonProgram = { path: "/usr/bin/conmon", env: {}, noSyncLog: false };
@@ -9,20 +10,6 @@ const settings: ConmonSettings = {
   attachDirectory: "/run/attach",
   logSizeMaxBytes: undefined,
   logToJournald: false,
-};
-const request: MonitoredCreate = {
-  id: "c1",
-  name: "app",
-  bundle: "/run/bundle",
-  runtime: { handler: "runc", path: "/usr/bin/runc", globalArgs: ["--root=/run/runc"] },
-  logPath: "/var/log/app.log",
-  terminal: false,
-  stdin: false,
-  stdinOnce: false,
-  systemdCgroup: false,
-  noPivot: false,
-  placeMonitor: () => Promise.resolve(),
-  timeoutMs: 1000,
 };
 
 function argumentsFor(changes: {
@@ -35,7 +22,7 @@ function argumentsFor(changes: {
     { ...program, ...changes.program },
     { ...settings, ...changes.settings },
     changes.supported ?? "",
-    { ...request, ...changes.request },
+    exampleCreate(changes.request),
   );
 }
 

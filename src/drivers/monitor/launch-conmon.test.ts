@@ -4,8 +4,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { smallFilesIn } from "#kernel/small-files.ts";
+import { exampleCreate } from "./create-example.ts";
 import { findMonitors, haltMonitors } from "./find-monitors.ts";
-import type { MonitoredCreate } from "./index.ts";
 import { launchConmon } from "./launch-conmon.ts";
 
 describe("a monitor that does not answer in time", () => {
@@ -26,20 +26,7 @@ describe("a monitor that does not answer in time", () => {
       // As conmon does: goes to the background, and waits there for the runtime.
       writeFileSync(program.path, '#!/bin/sh\nread allowed <&4\nsh -c "sleep 1000; :" "$@" &\n');
       chmodSync(program.path, 0o755);
-      const request: MonitoredCreate = {
-        id: "c1",
-        name: "app",
-        bundle,
-        runtime: { handler: "runc", path: "/usr/bin/runc", globalArgs: [] },
-        logPath: "",
-        terminal: false,
-        stdin: false,
-        stdinOnce: false,
-        systemdCgroup: false,
-        noPivot: false,
-        placeMonitor: () => Promise.resolve(),
-        timeoutMs: 500,
-      };
+      const request = exampleCreate({ bundle, timeoutMs: 500 });
       const argv = [program.path, "--cid=c1", `--bundle=${bundle}`];
       await using launched = await launchConmon(argv, program, request, smallFilesIn(bundle));
       await assert.rejects(launched.create(), { kind: "deadline-exceeded" });

@@ -72,8 +72,10 @@ export async function startDetached(
   ];
   const words = (): string => lastWords(log.read(1 << 16).toString());
   const child = await spawnRuntime(argv, options, { ...fds, 3: document.fd, 4: log.fd }, id);
-  const outcome = await endOf(child, Math.min(timeoutMs, startTimeoutMs));
-  if (outcome !== 0) throw execError(options, id, process, outcome, words());
+  const limitMs = Math.min(timeoutMs, startTimeoutMs);
+  const outcome = await endOf(child, limitMs);
+  if (outcome === "timed out") throw startTimedOut(options, id, process, limitMs, words());
+  if (outcome !== 0) throw execError(options, id, process, words());
   const pid = Number(await smallFilesIn(path.dirname(pidFile)).read(pidFile));
   const identity = identify(pid);
   return { exec: ends.follow(pid, identity !== undefined), identity };
@@ -107,19 +109,32 @@ async function endOf(child: ChildProcess, timeoutMs: number): Promise<number | "
   return timedOut ? "timed out" : exitCode;
 }
 
-function execError(
+function execError(options: RuntimeOptions, id: string, process: OciProcess, words: string): DomainError {
+  const missing = /executable file not found|no such file or directory|permission denied|not a directory/i.test(words);
+  return new DomainError(
+    missing ? "invalid-argument" : "internal",
+    `${execOf(options, id, process)} failed: ${words}`,
+    { facts: { argv: process.args, stderr: words } },
+  );
+}
+
+function startTimedOut(
   options: RuntimeOptions,
   id: string,
   process: OciProcess,
-  outcome: number | "timed out",
+  limitMs: number,
   words: string,
 ): DomainError {
-  const what = `container ${id}: ${options.path} exec of ${JSON.stringify(process.args[0])}`;
-  const facts = { argv: process.args, stderr: words };
-  if (outcome === "timed out")
-    return new DomainError("deadline-exceeded", `${what} did not start the process in time: ${words}`, { facts });
-  const missing = /executable file not found|no such file or directory|permission denied|not a directory/i.test(words);
-  return new DomainError(missing ? "invalid-argument" : "internal", `${what} failed: ${words}`, { facts });
+  const said = words === "" ? "" : `: ${words}`;
+  return new DomainError(
+    "deadline-exceeded",
+    `${execOf(options, id, process)} did not start the process within ${limitMs / 1000} s${said}`,
+    { facts: { argv: process.args, stderr: words } },
+  );
+}
+
+function execOf({ path: program }: RuntimeOptions, id: string, { args }: OciProcess): string {
+  return `container ${id}: ${program} exec of ${JSON.stringify(args[0])}`;
 }
 
 /** Takes note of all adopted processes that end, until the one that matters is known. */

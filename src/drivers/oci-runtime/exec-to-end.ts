@@ -21,7 +21,7 @@ export async function execToEnd(
   const startedMs = performance.now();
   using stdout = new BoundedPipe(maxOutputBytes);
   using stderr = new BoundedPipe(maxOutputBytes);
-  await using pidFile = await newPidFile(options.execDirectory);
+  await using pidFile = newPidFile(options.execDirectory);
   const { exec } = await startDetached(options, globalArgs, id, process, {
     fds: { 1: stdout.writeFd, 2: stderr.writeFd },
     pidFile: pidFile.path,
@@ -46,9 +46,7 @@ export async function execToEnd(
 const longestTimerMs = 2 ** 31 - 1;
 
 /** A name for the file, which is removed when that is disposed. What a killed daemon leaves is swept with the streams of processes. */
-async function newPidFile(directory: string): Promise<{ path: string } & AsyncDisposable> {
-  const files = smallFilesIn(path.dirname(directory));
-  await files.makeDirectory(directory, 0o700);
+function newPidFile(directory: string): { path: string } & AsyncDisposable {
   const file = path.join(directory, `${randomBytes(8).toString("hex")}.pid`);
-  return { path: file, [Symbol.asyncDispose]: () => files.remove(file) };
+  return { path: file, [Symbol.asyncDispose]: () => smallFilesIn(directory).remove(file) };
 }

@@ -3,7 +3,7 @@ export interface RuntimeOptions {
   handler: string;
   path: string;
   root: string;
-  /** For files that exist while a command is started in a container; made when it is missing. */
+  /** For files that exist while a command is started in a container; it is there. */
   execDirectory: string;
   /** The runtime moves containers by systemd's D-Bus instead of writing to cgroupfs itself. */
   systemdCgroup: boolean;

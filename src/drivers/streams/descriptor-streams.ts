@@ -42,7 +42,7 @@ export function descriptorStreams(directory: string, thread: KernelThread): Stre
     },
 
     async sweep() {
-      // It stays, so that what commands leave there can be told from what was there.
+      // Here and not with each command: it has to be there for the pid files of those that have no streams of ours, too.
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
         const left = path.join(directory, name);

@@ -54,7 +54,7 @@ export interface Streams {
    * @throws DomainError unavailable when the namespace is gone or knows no such family
    */
   tcpSocket(netnsPath: string | undefined, family: IpFamily): Promise<number>;
-  /** Kills processes that sessions of an earlier daemon have left, and removes their directories. */
+  /** Kills processes that sessions of an earlier daemon have left, removes what is left of them, and makes the directory for new ones. */
   sweep(): Promise<void>;
 }
 
