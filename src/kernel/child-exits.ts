@@ -31,11 +31,13 @@ export function exitCodeOf(status: ExitStatus): number {
 // four milliseconds of a processor for each child, and under load many times that: on a busy machine that thread may get no processor for some hundred
 // milliseconds. But who kills a command looks for it soon after, and what is not taken away is still there.
 const reapAfterMs = { itsOwnEnd: 400, killed: 20 } as const;
+/** Those whose time comes within so long are taken away together. */
+const reapTogetherMs = { itsOwnEnd: 100, killed: 5 } as const;
 
 const awaited = new Map<number, (status: ExitStatus) => void>();
 const orphanListeners = new Set<(pid: number, status: ExitStatus) => void>();
-/** Children that have ended and are still to be taken away. */
-const ended = new Set<number>();
+/** Children that have ended and are still to be taken away, and when each may be. */
+const ended = new Map<number, { dueAtMs: number }>();
 /** For each child that is being started: those that were taken away meanwhile, of which it may be one. */
 const takenMeanwhile = new Set<Map<number, ExitStatus>>();
 let adopting = false;
@@ -116,16 +118,24 @@ function listenForChildren(): void {
   process.on("SIGCHLD", () => {
     // Signals coalesce, so one may stand for many.
     for (const pid of awaited.keys()) look(pid);
-    if (adopting) reapWithin(reapAfterMs.itsOwnEnd);
+    if (adopting) reapAt(performance.now() + reapAfterMs.itsOwnEnd);
   });
 }
 
 function look(pid: number): void {
   const status = endedChild(pid);
   if (status === undefined) return;
-  ended.add(pid);
   settle(pid, status);
-  reapWithin(status.signal === undefined ? reapAfterMs.itsOwnEnd : reapAfterMs.killed);
+  reapAt(leaveFor(pid, status).dueAtMs);
+}
+
+/** Notes when a child that has ended may be taken away. */
+function leaveFor(pid: number, status: ExitStatus): { dueAtMs: number } {
+  const how = status.signal === undefined ? "itsOwnEnd" : "killed";
+  const earliestMs = performance.now() + reapAfterMs[how];
+  const left = { dueAtMs: Math.ceil(earliestMs / reapTogetherMs[how]) * reapTogetherMs[how] };
+  ended.set(pid, left);
+  return left;
 }
 
 function settle(pid: number, status: ExitStatus): void {
@@ -150,8 +160,7 @@ let reaping = false;
 let reapAtMs = Infinity;
 let reapTimer: NodeJS.Timeout | undefined;
 
-function reapWithin(delayMs: number): void {
-  const atMs = performance.now() + delayMs;
+function reapAt(atMs: number): void {
   if (atMs >= reapAtMs) return;
   reapAtMs = atMs;
   if (!reaping) scheduleReap();
@@ -159,22 +168,31 @@ function reapWithin(delayMs: number): void {
 
 function scheduleReap(): void {
   clearTimeout(reapTimer);
-  reapTimer = setTimeout(() => void reap(), reapAtMs - performance.now()).unref();
+  reapTimer = setTimeout(() => void reap(), Math.max(0, reapAtMs - performance.now())).unref();
 }
 
 async function reap(): Promise<void> {
   reaping = true;
   reapAtMs = Infinity;
-  if (adopting) {
-    // Looked at first: a child that is awaited keeps its pid until that was told.
-    for (let child = peek(idType.all, 0); child !== undefined; child = peek(idType.all, 0)) {
-      notice(child);
-      await takeAway(child.pid);
-    }
-  } else for (const pid of ended) await takeAway(pid);
+  for (const [pid, { dueAtMs }] of ended) {
+    if (dueAtMs <= performance.now()) await takeAway(pid);
+    else reapAt(dueAtMs);
+  }
+  if (adopting) await reapOthers();
   reaping = false;
   // What ended meanwhile may have come too late for it.
   if (reapAtMs !== Infinity) scheduleReap();
+}
+
+/** Orphans are found by asking for any child that has ended: the kernel names the same one again until it is taken away. */
+async function reapOthers(): Promise<void> {
+  for (let child = peek(idType.all, 0); child !== undefined; child = peek(idType.all, 0)) {
+    // Looked at first: a child that is awaited keeps its pid until that was told.
+    notice(child);
+    const { dueAtMs } = ended.get(child.pid) ?? leaveFor(child.pid, child.status);
+    if (dueAtMs > performance.now()) return reapAt(dueAtMs);
+    await takeAway(child.pid);
+  }
 }
 
 /** Tells of a child that has ended, unless that was done. */

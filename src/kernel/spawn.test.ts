@@ -39,11 +39,19 @@ describe("a child process", () => {
     await child.exited;
     while (existsSync(`/proc/${child.pid}`)) await pause(5);
   });
+
+  it("that has just ended is not taken away with those that ended long before", async () => {
+    await eachHasItsTime();
+  });
 });
 
 // The last ones here, since adopting cannot be undone.
 describe("an adopted process", () => {
   before(adoptOrphans);
+
+  it("is not taken away with those that ended long before, where all children are", async () => {
+    await eachHasItsTime();
+  });
 
   it("does not take the place of a child that ends before its pid is known", async () => {
     await manyTellTheirOwn();
@@ -71,6 +79,14 @@ describe("an adopted process", () => {
     assert.deepEqual(others, []);
   });
 });
+
+async function eachHasItsTime(): Promise<void> {
+  const [early, late] = [await spawn(["/bin/true"]), await spawn(["/bin/sleep", "0.3"])];
+  await Promise.all([early.exited, late.exited]);
+  while (existsSync(`/proc/${early.pid}`)) await pause(5);
+  assert.ok(existsSync(`/proc/${late.pid}`), "both were taken away at once");
+  while (existsSync(`/proc/${late.pid}`)) await pause(5);
+}
 
 async function manyTellTheirOwn(): Promise<void> {
   const codes = Array.from({ length: 60 }, (_, index) => index);
