@@ -17,6 +17,7 @@ import { rejects } from "../support/rejects.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
+  containerStatus,
   createContainer,
   exec,
   exited,
@@ -102,6 +103,26 @@ describe(
       await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 0n });
     });
 
+    it("refuse what the kernel does not take, in the runtime's words, and show what is in force", async () => {
+      const { daemon } = suite;
+      const limits = { memoryLimitInBytes: BigInt(64 * mebibyte), memorySwapLimitInBytes: BigInt(128 * mebibyte) };
+      const id = await runContainer(daemon, await newPod("refused"), sleeper("refused", limits));
+      const change = (linux: object): Promise<unknown> =>
+        daemon.client.call(RuntimeService.method.updateContainerResources, { containerId: id, linux });
+      await rejects(
+        change({ cpuQuota: 1n }),
+        "INVALID_ARGUMENT",
+        new RegExp(id),
+        /update exited with .*invalid argument/i,
+      );
+      if (hasController("cpuset")) await rejects(change({ cpusetCpus: "999" }), "INVALID_ARGUMENT", /"?999"?/);
+      await change({ memoryLimitInBytes: BigInt(96 * mebibyte) });
+      const shown = (await containerStatus(daemon, id)).resources?.linux;
+      const swap = BigInt((countsSwap(cgroupOf(await containerPid(daemon, id), "memory")) ? 96 : 128) * mebibyte);
+      assert.deepEqual([shown?.cpuQuota, shown?.memoryLimitInBytes], [0n, BigInt(96 * mebibyte)]);
+      assert.equal(shown?.memorySwapLimitInBytes, swap);
+    });
+
     it("bind a container to CPUs", { skip: hasController("cpuset") ? false : "no cpuset controller" }, async () => {
       const id = await runContainer(suite.daemon, await newPod("cpuset"), sleeper("cpuset", { cpusetCpus: "0" }));
       const { stdout } = await exec(suite.daemon, id, ["grep", "Cpus_allowed_list", "/proc/self/status"]);
@@ -168,6 +189,12 @@ describe(
 
 function memoryLimit(group: string): number {
   return Number(readCgroupFile("memory", group, cgroupVersion === 2 ? "memory.max" : "memory.limit_in_bytes"));
+}
+
+/** True when the kernel counts swap. */
+function countsSwap(group: string): boolean {
+  const name = cgroupVersion === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+  return existsSync(cgroupFile("memory", group, name));
 }
 
 function cpuQuota(group: string): number {

@@ -1,13 +1,16 @@
-import { DomainError } from "#errors/domain-error.ts";
+import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
 import type { LinuxResources } from "#domain/sandbox/request.ts";
+import type { OciResources } from "#spec/oci-runtime.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { isLive } from "./container.ts";
 import type { Container } from "./container.ts";
 import { buildResources } from "./oci-spec/resources.ts";
+import { whileRunning } from "./while-running.ts";
 
 /**
  * Changes the limits of a container that has a cgroup; what the request leaves at its zero value stays as it is.
- * @throws DomainError failed-precondition for an ended container or a memory limit below what is in use, invalid-argument for impossible limits
+ * Memory without swap also sets the limit of both to that of memory, as when a container is made.
+ * @throws DomainError failed-precondition for an ended container or limits below what is in use, invalid-argument for impossible limits
  */
 export async function updateContainerResources(
   drivers: ContainerDrivers,
@@ -29,11 +32,21 @@ export async function updateContainerResources(
   });
   for (const warning of warnings) drivers.logger.warn(warning, { container: container.id });
   await drivers.cgroups.checkMemoryLimit(container.cgroupsPath, requested.memoryLimitBytes);
-  await drivers.runtimes.get(container.runtimeHandler).update(container.id, resources);
+  await whileRunning(drivers, container, applied(drivers, container, resources));
+  // A limit without a word on swap has set that too.
+  const change = { ...requested, memorySwapLimitBytes: resources.memory?.swap ?? requested.memorySwapLimitBytes };
   await drivers.store.update(container.id, (current) => ({
     ...current,
-    resources: merged(current.resources, requested),
+    resources: merged(current.resources, change),
   }));
+}
+
+async function applied(drivers: ContainerDrivers, container: Container, resources: OciResources): Promise<void> {
+  try {
+    await drivers.runtimes.get(container.runtimeHandler).update(container.id, resources);
+  } catch (error) {
+    throw new DomainError(kindOf(error), `the limits cannot be changed: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function merged(before: LinuxResources | undefined, change: LinuxResources): LinuxResources {

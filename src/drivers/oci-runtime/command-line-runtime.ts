@@ -3,6 +3,7 @@ import { checkpoint } from "./checkpoint.ts";
 import { startExec } from "./detached-exec.ts";
 import { execToEnd } from "./exec-to-end.ts";
 import { isUnknownContainer, runtimeCalls, runtimeError } from "./runtime-calls.ts";
+import { refusedLimits } from "./refused-limits.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 import { FifoStart, isRunc } from "./start-by-fifo.ts";
 import type { OciRuntime, RuntimeState } from "./index.ts";
@@ -49,7 +50,9 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
     },
 
     async update(id, resources) {
-      await must(id, ["update", "--resources", "-", id], JSON.stringify(resources));
+      const args = ["update", "--resources", "-", id];
+      const result = await call(args, JSON.stringify(resources));
+      if (result.exitCode !== 0) throw runtimeError(options, id, args, result, refusedLimits);
     },
 
     async exec(id, process, execOptions) {

@@ -75,6 +75,11 @@ export interface OciRuntime {
   kill(id: string, signal: string, options?: { all?: boolean }): Promise<void>;
   /** undefined when there is no such container. */
   state(id: string): Promise<RuntimeState | undefined>;
+  /**
+   * Changes limits.
+   * @throws DomainError invalid-argument for values that the kernel or the runtime does not take, failed-precondition for those below what
+   *   the container uses
+   */
   update(id: string, resources: OciResources): Promise<void>;
   /**
    * Runs one more process to its end. When `timeoutMs` is over it and all its descendants are killed. At most `maxOutputBytes` of each

@@ -1,4 +1,4 @@
-import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { DomainError, messageOf, type ErrorKind } from "#errors/domain-error.ts";
 import { exitCodeOf } from "#kernel/child-exits.ts";
 import { run } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
@@ -50,16 +50,18 @@ export function isUnknownContainer(result: RunResult): boolean {
   return /does not exist|No such file or directory|not found/i.test(result.stderr.toString());
 }
 
+/** @param meaning of the last words, for a command whose failures have kinds of their own */
 export function runtimeError(
   options: RuntimeOptions,
   id: string,
   args: readonly string[],
   result: RunResult,
+  meaning: (words: string) => ErrorKind | undefined = () => undefined,
 ): DomainError {
   const words = lastWords(result.stderr.toString());
   const how = result.timedOut ? `did not end within ${commandTimeoutMs / 1000} s` : `exited with ${exitCodeOf(result)}`;
   return new DomainError(
-    isUnknownContainer(result) ? "not-found" : "internal",
+    meaning(words) ?? (isUnknownContainer(result) ? "not-found" : "internal"),
     `container ${id}: ${options.path} ${args[0] ?? ""} ${how}: ${words}`,
     { facts: { argv: [options.path, ...args], exitCode: exitCodeOf(result), stderr: words } },
   );
