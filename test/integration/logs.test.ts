@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
@@ -77,6 +77,21 @@ describe("a container's log", { skip: cannotRunPods() }, () => {
     await exited(daemon, id);
     assert.equal(textOf(parseLog(`${logPath}.1`), "stdout"), "before\n");
     assert.equal(textOf(parseLog(logPath), "stdout"), "after\n");
+    await removePod(daemon, pod.id);
+  });
+
+  it("cannot be reopened while its directory is gone, and can be again once that is back", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "folder");
+    const script = "trap 'exit 0' TERM; while true; do echo line; sleep 0.1; done";
+    const id = await runContainer(daemon, pod, containerConfig(busybox, "main", ["sh", "-c", script]));
+    const { logPath } = await containerStatus(daemon, id);
+    rmSync(path.dirname(logPath), { recursive: true });
+    const reopen = (): Promise<unknown> => daemon.client.call(reopenContainerLog, { containerId: id });
+    await rejects(reopen(), "FAILED_PRECONDITION", new RegExp(id), /is gone/);
+    mkdirSync(path.dirname(logPath), { recursive: true });
+    await reopen();
+    await eventually("a line in the new log", () => (parseLog(logPath).length > 0 ? true : undefined));
     await removePod(daemon, pod.id);
   });
 

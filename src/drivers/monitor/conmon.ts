@@ -9,6 +9,7 @@ import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
 import { findMonitors, haltMonitors } from "./find-monitors.ts";
 import { launchConmon } from "./launch-conmon.ts";
+import { onceRemade } from "./remade-log.ts";
 import type { ExitRecord, LaunchedMonitor, Monitor, MonitoredCreate } from "./index.ts";
 
 export interface ConmonOptions extends ConmonSettings {
@@ -49,9 +50,9 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
       haltMonitors(id, bundle);
     },
 
-    async reopenLog(_id, bundle, logPath) {
+    async reopenLog(id, bundle, logPath) {
       const reopen = "2 0 0\n";
-      await rewritten(logPath, () => writeControl(bundle, reopen));
+      await onceRemade(id, logPath, () => writeControl(bundle, reopen));
     },
 
     async resizeTerminal(bundle, size) {
@@ -140,40 +141,5 @@ async function writeControl(bundle: string, command: string): Promise<void> {
       `the monitor of ${bundle} does not listen on ${fifo}: ${messageOf(error)}`,
       { cause: error },
     );
-  }
-}
-
-/** Runs `action` and resolves once `file` was made or replaced after it. */
-async function rewritten(file: string, action: () => Promise<void>): Promise<void> {
-  const timeoutMs = 10_000;
-  const before = await inode(file);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const look = (): void => {
-    inode(file).then((now) => {
-      if (now !== undefined && now !== before) resolve();
-    }, reject);
-  };
-  const watcher = watch(path.dirname(file), look);
-  const timer = setTimeout(
-    () =>
-      reject(new DomainError("deadline-exceeded", `the monitor did not reopen ${file} within ${timeoutMs / 1000} s`)),
-    timeoutMs,
-  );
-  try {
-    await action();
-    look();
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    watcher.close();
-  }
-}
-
-async function inode(file: string): Promise<bigint | undefined> {
-  try {
-    return (await stat(file, { bigint: true })).ino;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

@@ -73,7 +73,10 @@ export interface Monitor {
   find(id: string, bundle: string): Promise<MonitorProcess | undefined>;
   /** Kills a monitor that is at work on `create` or `restore`, with all that it has started. Nothing happens when none runs. */
   halt(id: string, bundle: string): Promise<void>;
-  /** Makes the monitor reopen the log after a rotation; resolves when the new file is there. */
+  /**
+   * Makes the monitor reopen the log after a rotation; resolves when the new file is there.
+   * @throws DomainError failed-precondition when the log's directory is gone, deadline-exceeded
+   */
   reopenLog(id: string, bundle: string, logPath: string): Promise<void>;
   resizeTerminal(bundle: string, size: { width: number; height: number }): Promise<void>;
   /** The record of a container that has ended; undefined while there is none. */
