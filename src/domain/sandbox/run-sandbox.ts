@@ -5,9 +5,8 @@ import { newId } from "#lib/ids.ts";
 import { settleAll } from "#lib/settle.ts";
 import { allowedAnnotations } from "#spec/allowed-annotations.ts";
 import { requestAnnotation, requestedBy } from "#spec/annotations.ts";
-import { bandwidthOf } from "./bandwidth.ts";
 import { checkedCgroupParent } from "./cgroups-path.ts";
-import { connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
+import { checkNetworkRequest, connectSandbox, disconnectSandbox } from "./sandbox-network.ts";
 import { checkLabels, podLabels } from "./kubernetes-labels.ts";
 import type { SandboxRequest } from "./request.ts";
 import { hostsFile, resolvConf, sandboxHostname, shmSizeBytes } from "./sandbox-files-content.ts";
@@ -39,10 +38,11 @@ export async function runSandbox(
   drivers.cgroups.expectMoves(firstContainerWithinMs);
   drivers.settings.checkHandler(runtimeHandler);
   checkLabels(request.labels);
-  // Its network could not be taken away either.
-  bandwidthOf(request.annotations);
   if (requestedUserNamespace(request) !== undefined) drivers.settings.checkUserNamespaces(runtimeHandler);
-  if (!isHostNetwork(request)) await networkReady(drivers, request);
+  if (!isHostNetwork(request)) {
+    checkNetworkRequest(request);
+    await networkReady(drivers, request);
+  }
 
   await using undo = new AsyncDisposableStack();
   const standby = drivers.standby.take(request);

@@ -1,10 +1,31 @@
-import { kindOf } from "#errors/domain-error.ts";
-import type { PodNetwork } from "#drivers/cni/index.ts";
+import { isIP } from "node:net";
+import { DomainError, kindOf } from "#errors/domain-error.ts";
+import type { Network, PodNetwork } from "#drivers/cni/index.ts";
 import { bandwidthOf } from "./bandwidth.ts";
+import type { SandboxRequest } from "./request.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
 import { isHostNetwork } from "./sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { StandbyNetwork } from "./standby-networks.ts";
+
+/**
+ * Refuses what the network of a pod cannot be asked for, before anything is made of the pod. Names travel to CNI plugins in a list
+ * of `name=value`, between semicolons.
+ * @throws DomainError invalid-argument
+ */
+export function checkNetworkRequest({ metadata, annotations, portMappings }: SandboxRequest): void {
+  for (const name of ["name", "namespace", "uid"] as const) {
+    if (!/[;=]/.test(metadata[name])) continue;
+    const text = JSON.stringify(metadata[name]);
+    throw new DomainError("invalid-argument", `metadata.${name} ${text} contains ";" or "=": CNI cannot have that`);
+  }
+  for (const { hostPort, hostIp } of portMappings) {
+    if (hostPort === 0 || hostIp === "" || (isIP(hostIp) !== 0 && !hostIp.includes("%"))) continue;
+    const text = JSON.stringify(hostIp);
+    throw new DomainError("invalid-argument", `port_mappings: host_ip ${text} of port ${hostPort} is no IP address`);
+  }
+  bandwidthOf(annotations);
+}
 
 /**
  * Connects the sandbox's network namespace, unless it is a standby that is connected, and opens its host ports; gives its addresses.
@@ -51,22 +72,28 @@ async function setUp({ network, standby }: SandboxDrivers, pod: PodNetwork): Pro
   }
 }
 
-/** Closes host ports and releases the addresses. Idempotent. */
+/** Closes host ports and releases the addresses, whatever the pod had asked for. Idempotent. */
 export async function disconnectSandbox(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   if (isHostNetwork(sandbox.request)) return;
   if (sandbox.request.portMappings.some((mapping) => mapping.hostPort > 0)) await drivers.hostPorts.remove(sandbox.id);
-  await drivers.network.tearDown(podNetwork(sandbox));
+  await drivers.network.tearDown(podIdentity(sandbox));
 }
 
-function podNetwork(sandbox: Sandbox): PodNetwork {
-  const { metadata, annotations, portMappings, dnsConfig } = sandbox.request;
-  const bandwidth = bandwidthOf(annotations);
+function podIdentity({ id, namespaces, request: { metadata } }: Sandbox): Parameters<Network["tearDown"]>[0] {
   return {
-    sandboxId: sandbox.id,
+    sandboxId: id,
     podName: metadata.name,
     podNamespace: metadata.namespace,
     podUid: metadata.uid,
-    netnsPath: sandbox.namespaces.net ?? "",
+    netnsPath: namespaces.net ?? "",
+  };
+}
+
+function podNetwork(sandbox: Sandbox): PodNetwork {
+  const { annotations, portMappings, dnsConfig } = sandbox.request;
+  const bandwidth = bandwidthOf(annotations);
+  return {
+    ...podIdentity(sandbox),
     annotations,
     portMappings: portMappings.filter((mapping) => mapping.hostPort > 0),
     ...(sandbox.cgroupParent === "" ? {} : { cgroupPath: sandbox.cgroupParent }),

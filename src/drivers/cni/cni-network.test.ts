@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { DomainError } from "#errors/domain-error.ts";
@@ -226,6 +226,21 @@ test("a damaged cache entry is removed by a DEL with the configuration of today"
   await using network = await open(recorder);
   await network.tearDown(podOf("abc"));
   assert.deepEqual(await recorder.names(), ["ADD bridge", "DEL bridge"]);
+  assert.deepEqual(await readdir(recorder.cacheDir), []);
+});
+
+test("a damaged cache entry is removed also for a pod whose name no plugin can be given", async () => {
+  await using recorder = await PluginRecorder.create("bridge");
+  await recorder.configure("10-a.conflist", listOf(["bridge"]));
+  await mkdir(recorder.cacheDir, { recursive: true });
+  await writeFile(path.join(recorder.cacheDir, "testnet-abc-eth0"), "");
+  await using network = await open(recorder);
+  await network.tearDown(podOf("abc", { podName: "a;IP=10.0.0.1" }));
+  const [del] = await recorder.calls();
+  assert.equal(
+    del?.variables["CNI_ARGS"],
+    "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_INFRA_CONTAINER_ID=abc;K8S_POD_UID=uid-1",
+  );
   assert.deepEqual(await readdir(recorder.cacheDir), []);
 });
 

@@ -6,7 +6,7 @@ import { Semaphore } from "#lib/semaphore.ts";
 import { silentLogger, type Logger } from "#observability/logger.ts";
 import { AttachmentCache, type CachedAttachment } from "./attachment-cache.ts";
 import { AttachmentCommands, type Attachment } from "./attachment.ts";
-import { attachmentOf } from "./attachment-parameters.ts";
+import { attachmentOf, attachmentToDelete } from "./attachment-parameters.ts";
 import { formatConfiguration, type ResolvedNetwork } from "./configuration.ts";
 import { collectGarbage, supportsGarbageCollection, throwAll, validAttachments } from "./garbage-collection.ts";
 import { hasHostInterfaces } from "./host-interfaces.ts";
@@ -208,7 +208,7 @@ class CniNetwork implements Network {
   // Power was lost while the entry was written: the configuration of today is the best guess at what made the attachment.
   async #detachDamaged(pod: PodIdentity, file: string): Promise<void> {
     const network = this.#loaded.require();
-    const attachment = attachmentOf({ ...pod, annotations: {}, portMappings: [] }, ifName);
+    const attachment = attachmentToDelete(pod, ifName);
     await this.#commands(network, attachment, podLabel(pod), this.#deleteTimeoutMs).delete(undefined);
     await this.#cache.remove(file);
   }
