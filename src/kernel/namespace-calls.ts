@@ -4,6 +4,7 @@ import { ioctl } from "#kernel/ioctl.ts";
 import { check, libc } from "#kernel/libc.ts";
 import { bindMount, unmount } from "#kernel/mount.ts";
 import { type IpFamily, tcpSocket } from "#kernel/tcp-socket.ts";
+import { sysctlPath } from "#kernel/sysctl-path.ts";
 
 const unshareCall = libc.func("int unshare(int flags)") as (flags: number) => number;
 const setnsCall = libc.func("int setns(int fd, int type)") as (fd: number, type: number) => number;
@@ -92,12 +93,6 @@ function pin(request: NamespacesRequest, directory: string): void {
     failed.defer(() => unmount(one.path, { lazy: true }));
   }
   failed.move();
-}
-
-/** sysctl(8) spells dots; a slash in a name stands for a dot in the path (`net.ipv4.conf.eth0/1.forwarding`). */
-function sysctlPath(name: string): string {
-  const swapped = name.replaceAll(/[./]/g, (character) => (character === "." ? "/" : "."));
-  return `/proc/sys/${swapped}`;
 }
 
 /** Reads a file such as /proc/thread-self/net/dev inside the network namespace pinned at `path`. */

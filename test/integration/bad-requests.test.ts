@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
@@ -13,6 +13,7 @@ import {
   runPod,
   runToEnd,
   type ContainerConfig,
+  type PodConfig,
   untilTerminated,
 } from "../support/pods.ts";
 import { anyFailure, rejects } from "../support/rejects.ts";
@@ -60,6 +61,37 @@ describe("bad input about pods and containers", { skip: cannotRunPods() }, () =>
       "INVALID_ARGUMENT",
       /^annotation kubernetes\.io\/egress-bandwidth: "fast" is no bandwidth$/,
     );
+  });
+
+  it("texts that cannot be where they go are refused before anything is made, and named", async () => {
+    const { daemon, busybox } = suite;
+    const { cgroupParent } = daemon.places;
+    const refused = (config: Partial<PodConfig>, ...words: RegExp[]): Promise<void> =>
+      rejects(runPod(daemon, "texts", config), "INVALID_ARGUMENT", ...words);
+    const metadata = { uid: "u", namespace: "n", attempt: 0 };
+    await refused({ hostname: "a\nb" }, /^config\.hostname/);
+    await refused({ metadata: { ...metadata, name: "a;IP=1.2.3.4" } }, /^metadata\.name/);
+    await refused({ metadata: { ...metadata, name: "a\nb" } }, /^config\.metadata\.name/);
+    await refused({ dnsConfig: { searches: ["a\nnameserver 1.2.3.4"] } }, /^config\.dns_config/);
+    await refused({ portMappings: [{ containerPort: 80, hostPort: 18_080, hostIp: "here" }] }, /host_ip "here"/);
+    await refused({ linux: { cgroupParent: `${cgroupParent}\0` } }, /^config\.linux\.cgroup_parent/);
+    assert.doesNotMatch(daemon.log(), /cannot be undone|while undoing/);
+    const pod = await runPod(daemon, "texts");
+    const more: ContainerConfig = { envs: [{ key: "A=B", value: new Uint8Array() }] };
+    await rejects(createContainer(daemon, pod, containerConfig(busybox, "main", ["a\0"])), "INVALID_ARGUMENT", /NUL/);
+    await rejects(createContainer(daemon, pod, containerConfig(busybox, "main", ["a"], more)), "INVALID_ARGUMENT");
+  });
+
+  it("a sysctl whose name leads out of the sysctls of its namespace is refused", async () => {
+    const { daemon } = suite;
+    const hostValue = readFileSync("/proc/sys/kernel/panic", "utf8");
+    const sysctls = { "net.//.kernel.panic": String(Number(hostValue) + 1) };
+    const made = runPod(daemon, "sysctl-path", { linux: { cgroupParent: daemon.places.cgroupParent, sysctls } });
+    await made.catch(() => {});
+    const after = readFileSync("/proc/sys/kernel/panic", "utf8");
+    if (after !== hostValue) writeFileSync("/proc/sys/kernel/panic", hostValue);
+    assert.equal(after, hostValue);
+    await rejects(made, "INVALID_ARGUMENT", /^config\.linux\.sysctls/);
   });
 
   it("a sysctl that would change the whole machine is not set, and the log says so", async () => {

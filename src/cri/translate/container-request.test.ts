@@ -141,6 +141,12 @@ describe("ContainerConfig", () => {
       "config.mounts[0].host_path is given besides image",
     );
     refused({ devices: [{ containerPath: "/dev/x" }] }, "config.devices[0].host_path is missing");
+    refused({ devices: [{ hostPath: "dev/x" }] }, /^config.devices\[0\].host_path is not an absolute/);
+    refused({ metadata: { name: "a\nb" } }, /^config.metadata.name contains a control character/);
+    refused({ args: ["a", "b\0"] }, /^config.args\[1\] contains a NUL/);
+    refused({ mounts: [{ containerPath: "/d", hostPath: "/a\0" }] }, /^config.mounts\[0\].host_path contains a NUL/);
+    refused({ envs: [{ key: "A", value: Uint8Array.of(0) }] }, "config.envs[0].value of A contains a NUL character");
+    refused({ linux: { resources: { cpusetMems: "x" } } }, /^config.linux.resources.cpuset_mems is not a list/);
     refused({ envs: [{ key: "" }] }, "config.envs[0].key is missing");
     refused({ envs: [{ key: "A", value: Uint8Array.of(0xff) }] }, "config.envs[0].value of A is not valid UTF-8");
     refused({ logPath: "../../etc/cron.d/x" }, /^config.log_path leads out/);

@@ -16,8 +16,9 @@ import {
   type LinuxContainerSecurityContext,
 } from "../gen/runtime/v1/api_pb.ts";
 import { imageSpecFromWire } from "./image-spec.ts";
+import { oneLine, refuseNul } from "./impossible-characters.ts";
 import { mountFromWire } from "./mount.ts";
-import { invalid, nonEmpty, required } from "./required.ts";
+import { absolutePath, invalid, nonEmpty, required } from "./required.ts";
 import { optionalResourcesFromWire } from "./resources.ts";
 import { profileFromWire, sharedContextFromWire } from "./security.ts";
 import { signalNameFromWire } from "./signals.ts";
@@ -28,6 +29,7 @@ import { signalNameFromWire } from "./signals.ts";
  */
 export function containerRequestFromWire(given: ContainerConfig | undefined): ContainerRequest {
   const config = required(given, "config");
+  refuseNul(config, "config");
   return {
     metadata: metadataFromWire(required(config.metadata, "config.metadata")),
     image: imageSpecFromWire(config.image, "config.image"),
@@ -56,7 +58,7 @@ export function containerRequestFromWire(given: ContainerConfig | undefined): Co
 }
 
 function metadataFromWire({ name, attempt }: WireMetadata): ContainerMetadata {
-  return { name: nonEmpty(name, "config.metadata.name"), attempt };
+  return { name: oneLine(nonEmpty(name, "config.metadata.name"), "config.metadata.name"), attempt };
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -65,6 +67,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function envVariable({ key, value }: KeyValue, index: number): EnvVariable {
   const field = `config.envs[${index}]`;
   if (nonEmpty(key, `${field}.key`).includes("=")) throw invalid(`${field}.key`, `has a "=": ${JSON.stringify(key)}`);
+  if (value.includes(0)) throw invalid(`${field}.value`, `of ${key} contains a NUL character`);
   try {
     return { name: key, value: utf8.decode(value) };
   } catch {
@@ -73,7 +76,7 @@ function envVariable({ key, value }: KeyValue, index: number): EnvVariable {
 }
 
 function deviceFromWire(device: Device, field: string): DeviceRequest {
-  const hostPath = nonEmpty(device.hostPath, `${field}.host_path`);
+  const hostPath = absolutePath(device.hostPath, `${field}.host_path`);
   return { hostPath, containerPath: device.containerPath || hostPath, permissions: device.permissions };
 }
 

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { LinuxResources } from "#domain/sandbox/request.ts";
 import type { LinuxContainerResources, LinuxContainerResourcesSchema } from "../gen/runtime/v1/api_pb.ts";
+import { numberList } from "./impossible-characters.ts";
 import { invalid, nonEmpty, nonNegative, toNumber } from "./required.ts";
 
 /** LinuxContainerResources of a request; `field` is where it was, for errors. */
@@ -12,8 +13,8 @@ export function resourcesFromWire(resources: LinuxContainerResources, field: str
     memoryLimitBytes: nonNegative(resources.memoryLimitInBytes, `${field}.memory_limit_in_bytes`),
     memorySwapLimitBytes: swapLimit(resources.memorySwapLimitInBytes, `${field}.memory_swap_limit_in_bytes`),
     oomScoreAdj: oomScoreAdj(resources.oomScoreAdj, `${field}.oom_score_adj`),
-    cpusetCpus: resources.cpusetCpus,
-    cpusetMems: resources.cpusetMems,
+    cpusetCpus: numberList(resources.cpusetCpus, `${field}.cpuset_cpus`),
+    cpusetMems: numberList(resources.cpusetMems, `${field}.cpuset_mems`),
     hugepageLimits: resources.hugepageLimits.map(({ pageSize, limit }, index) => ({
       pageSize: nonEmpty(pageSize, `${field}.hugepage_limits[${index}].page_size`),
       limitBytes: toNumber(limit),

@@ -20,7 +20,7 @@ function translated(config: MessageInitShape<typeof PodSandboxConfigSchema>): Sa
   return sandboxRequestFromWire(message, "config");
 }
 
-function refused(config: MessageInitShape<typeof PodSandboxConfigSchema>, message: string): void {
+function refused(config: MessageInitShape<typeof PodSandboxConfigSchema>, message: string | RegExp): void {
   assert.throws(() => translated(config), { kind: "invalid-argument", message });
 }
 
@@ -156,6 +156,31 @@ describe("PodSandboxConfig", () => {
       "config.linux.security_context.seccomp.localhost_ref is missing",
     );
     refused({ linux: { resources: { cpuPeriod: -5n } } }, "config.linux.resources.cpu_period is negative: -5");
+  });
+
+  it("is refused when a text has characters that it cannot have where it goes", () => {
+    refused({ hostname: "a\nb" }, 'config.hostname is not a host name: "a\\nb"');
+    refused({ hostname: "a#b" }, 'config.hostname is not a host name: "a#b"');
+    refused({ hostname: "a\0" }, 'config.hostname contains a NUL character: "a\\u0000"');
+    refused({ metadata: { ...metadata, name: "a\nb" } }, 'config.metadata.name contains a control character: "a\\nb"');
+    refused(
+      { dnsConfig: { searches: ["a", "b\nnameserver 1.2.3.4"] } },
+      /^config.dns_config.searches\[1\] contains white/,
+    );
+    refused({ annotations: { "a\0": "b" } }, /^a key of config.annotations contains a NUL/);
+    refused({ labels: { a: "\0" } }, /^config.labels.a contains a NUL/);
+    refused({ linux: { cgroupParent: "/a\nb" } }, /^config.linux.cgroup_parent contains a control character/);
+    refused({ linux: { resources: { cpusetCpus: "0\n1" } } }, /^config.linux.resources.cpuset_cpus is not a list/);
+  });
+
+  it("is refused for a sysctl whose name would lead out of the sysctls", () => {
+    for (const name of ["net.//.kernel.panic", "net..x", "kernel", "net.a b", ".net.x"])
+      refused(
+        { linux: { sysctls: { [name]: "1" } } },
+        /^config.linux.sysctls has a key that is not the name of a sysctl/,
+      );
+    const sysctls = { "net.ipv4.conf.eth0/1.forwarding": "1", "net/ipv4/ip_local_port_range": "1024\t2048" };
+    assert.deepEqual(translated({ linux: { sysctls } }).linux.sysctls, sysctls);
   });
 
   it("is refused when an enum has a value of a later CRI", () => {

@@ -17,6 +17,7 @@ import {
 } from "../gen/runtime/v1/api_pb.ts";
 import { create } from "@bufbuild/protobuf";
 import { protocols } from "./enums.ts";
+import { hostnameText, oneLine, refuseNul, sysctlName, word } from "./impossible-characters.ts";
 import { absolutePath, invalid, nonEmpty, required } from "./required.ts";
 import { optionalResourcesFromWire } from "./resources.ts";
 import { profileFromWire, sharedContextFromWire } from "./security.ts";
@@ -27,11 +28,12 @@ import { profileFromWire, sharedContextFromWire } from "./security.ts";
  */
 export function sandboxRequestFromWire(config: PodSandboxConfig | undefined, field: string): SandboxRequest {
   const { metadata, dnsConfig, ...rest } = required(config, field);
+  refuseNul(config, field);
   return {
     metadata: metadataFromWire(required(metadata, `${field}.metadata`), `${field}.metadata`),
-    hostname: rest.hostname,
+    hostname: hostnameText(rest.hostname, `${field}.hostname`),
     logDirectory: rest.logDirectory && absolutePath(rest.logDirectory, `${field}.log_directory`),
-    dnsConfig: dnsConfig && dnsFromWire(dnsConfig),
+    dnsConfig: dnsConfig && dnsFromWire(dnsConfig, `${field}.dns_config`),
     portMappings: rest.portMappings.map((one, index) => portMapping(one, `${field}.port_mappings[${index}]`)),
     labels: rest.labels,
     annotations: rest.annotations,
@@ -41,17 +43,25 @@ export function sandboxRequestFromWire(config: PodSandboxConfig | undefined, fie
 
 function metadataFromWire({ name, uid, namespace, attempt }: PodSandboxMetadata, field: string): SandboxMetadata {
   return {
-    name: nonEmpty(name, `${field}.name`),
-    uid: nonEmpty(uid, `${field}.uid`),
-    namespace: nonEmpty(namespace, `${field}.namespace`),
+    name: oneLine(nonEmpty(name, `${field}.name`), `${field}.name`),
+    uid: oneLine(nonEmpty(uid, `${field}.uid`), `${field}.uid`),
+    namespace: oneLine(nonEmpty(namespace, `${field}.namespace`), `${field}.namespace`),
     attempt,
   };
 }
 
 /** One that says nothing counts as not given. */
-function dnsFromWire({ servers, searches, options }: DNSConfig): DnsConfig | undefined {
+function dnsFromWire({ servers, searches, options }: DNSConfig, field: string): DnsConfig | undefined {
   const isEmpty = servers.length + searches.length + options.length === 0;
-  return isEmpty ? undefined : { servers, searches, options };
+  const words = (values: string[], name: string): string[] =>
+    values.map((value, index) => word(value, `${field}.${name}[${index}]`));
+  return isEmpty
+    ? undefined
+    : {
+        servers: words(servers, "servers"),
+        searches: words(searches, "searches"),
+        options: words(options, "options"),
+      };
 }
 
 /** The plugin for host ports refuses port 0 when a pod is made, and when it is removed, so that no plugin after it is asked. */
@@ -72,8 +82,9 @@ function port(value: number, field: string): number {
 }
 
 function linuxFromWire(linux: LinuxPodSandboxConfig | undefined, field: string): LinuxSandboxRequest {
+  for (const name of Object.keys(linux?.sysctls ?? {})) sysctlName(name, `${field}.sysctls`);
   return {
-    cgroupParent: linux?.cgroupParent ?? "",
+    cgroupParent: oneLine(linux?.cgroupParent ?? "", `${field}.cgroup_parent`),
     securityContext: securityContext(
       linux?.securityContext ?? create(LinuxSandboxSecurityContextSchema),
       `${field}.security_context`,

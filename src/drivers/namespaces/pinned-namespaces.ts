@@ -5,6 +5,7 @@ import type { KernelThread } from "#kernel/kernel-thread.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
 import { holdUserNamespace } from "#kernel/user-namespace.ts";
 import { unmountOffThread } from "#kernel/mount.ts";
+import { sysctlPath } from "#kernel/sysctl-path.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { NamespaceKind, Namespaces } from "./index.ts";
 
@@ -87,7 +88,7 @@ function pinError(
   error: unknown,
 ): DomainError {
   const about = messageOf(error);
-  const sysctl = Object.keys(sysctls).find((name) => about.includes(`/proc/sys/${name.replaceAll(".", "/")}`));
+  const sysctl = Object.keys(sysctls).find((name) => about.includes(`${sysctlPath(name)}:`));
   if (sysctl !== undefined) {
     return new DomainError(
       "invalid-argument",
