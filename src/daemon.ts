@@ -3,6 +3,7 @@ import { pathsOf, renderToml } from "#config/index.ts";
 import { connect } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
+import { doubtfulPlaces } from "./daemon/doubtful-places.ts";
 import { takeExclusively } from "./daemon/exclusive.ts";
 import { MemoryRelease } from "./daemon/memory/memory-release.ts";
 import { processMemory } from "./daemon/memory/process-memory.ts";
@@ -45,6 +46,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   await raisePriority(config.berth.eventLoopNice, logger);
   await using undo = new AsyncDisposableStack();
   const paths = pathsOf(config);
+  for (const { message, ...facts } of await doubtfulPlaces(config)) logger.warn(message, facts);
   await takeExclusively([{ name: `the socket ${paths.socket}`, lockFile: paths.socketLock }], undo);
   const { drivers, metrics, domain, afterwards } = await openDomain(() => current, paths, logger, undo);
   const streaming = buildStreaming(() => current, domain.streams, logger);

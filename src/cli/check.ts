@@ -9,7 +9,7 @@ const withoutMeaning = ["repair", "wipe", "force", "age"];
 
 /**
  * `berth check [-q]`: verifies images, layers and records on disk, with or without a daemon running. A line for each problem;
- * exit status 1 when there is any.
+ * exit status 1 when there is any. Directories that should be others are told on standard error.
  */
 export async function check(global: FlagValues, argv: readonly string[]): Promise<number> {
   const { values, rest } = parseFlags(argv, [
@@ -25,7 +25,8 @@ export async function check(global: FlagValues, argv: readonly string[]): Promis
       `berth: warning: --${name} has no effect: damaged images are repaired by pulling them again\n`,
     );
   const { config } = await loadConfig(configSources(global, process.env));
-  const { counts, problems } = await checkDisk(config, { quick: values.has("quick") });
+  const { counts, problems, warnings } = await checkDisk(config, { quick: values.has("quick") });
+  for (const warning of warnings) process.stderr.write(`berth: warning: ${warning}\n`);
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   const summary = Object.entries(counts).map(([noun, count]) => `${count} ${noun}`);
   process.stdout.write(`${summary.join(", ")}: ${problems.length} problems\n`);

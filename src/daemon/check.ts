@@ -2,11 +2,14 @@ import { type Config, pathsOf } from "#config/index.ts";
 import { readLogs } from "#drivers/records/read-logs.ts";
 import { checkStore } from "#drivers/storage/check-store.ts";
 import { messageOf } from "#errors/domain-error.ts";
+import { doubtfulPlaces } from "./doubtful-places.ts";
 
 /** What is on disk, and each thing that is not as it should be. */
 export interface DiskCheck {
   counts: Readonly<Record<"images" | "layers" | "blobs" | "pods" | "containers", number>>;
   problems: string[];
+  /** About directories that work, but should be others. */
+  warnings: string[];
 }
 
 /**
@@ -28,10 +31,12 @@ export async function checkDisk(config: Config, options: { quick: boolean }): Pr
     if (!roots.has(id)) problems.push(`container ${id} has lost its root`);
     if (imageId !== undefined && !images.has(imageId)) problems.push(`container ${id} has lost its image ${imageId}`);
   }
+  const warnings = (await doubtfulPlaces(config)).map(({ message }) => message);
   const { layers, blobs } = store;
   return {
     counts: { images: images.size, layers, blobs, pods: pods.length, containers: containers.length },
     problems,
+    warnings,
   };
 }
 

@@ -67,6 +67,22 @@ describe("berth wipe and berth check", { skip: cannotRunPods() }, () => {
     await removePod(daemon, pod.id);
   });
 
+  it("check and the daemon's log warn of a root that is a store of CRI-O's, and work with it", async () => {
+    const { daemon, busybox } = suite;
+    await daemon.kill("SIGTERM");
+    const lock = path.join(daemon.places.root, "storage.lock");
+    writeFileSync(lock, "");
+    await daemon.start();
+    const warnings = daemon.log().match(/level=warn msg="crio\.root is .*/g) ?? [];
+    assert.equal(warnings.length, 1, warnings.join("\n"));
+    assert.match(warnings[0] ?? "", /the store of CRI-O and Podman: .* Take crio\.root out of the configuration/);
+    const { status, stderr } = await berth("check", "-q");
+    assert.match(stderr, /^berth: warning: crio\.root is /m);
+    assert.equal(status, 0);
+    rmSync(lock);
+    await pull(daemon, busybox);
+  });
+
   it("check names what is damaged, and the quick one what is missing", async () => {
     const { daemon, busybox } = suite;
     await daemon.kill("SIGTERM");

@@ -9,13 +9,13 @@ export const crio = section("crio", "Where berth keeps images, containers and it
     shortFlag: "r",
     check: absolutePath,
     description:
-      "Directory for what survives a reboot: images, layers, the writable layers of containers and their records. CRI-O's default is /var/lib/containers/storage; berth's store has a layout of its own and must not share that directory.",
+      "Directory for what survives a reboot: images, layers, the writable layers of containers and their records. CRI-O's default is /var/lib/containers/storage; berth's store has a layout of its own and should not share that directory: berth warns of it at start.",
   }),
   runroot: text("runroot", {
     default: "/run/berth",
     check: absolutePath,
     description:
-      "Directory for what a reboot ends: bundles, mounted roots, exit files, pinned namespaces. Must be on a tmpfs.",
+      "Directory for what a reboot ends: bundles, mounted roots, exit files, pinned namespaces. Should be on a tmpfs: berth warns at start when it is not.",
   }),
   imagestore: text("imagestore", {
     default: "",
