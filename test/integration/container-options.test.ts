@@ -15,6 +15,7 @@ import {
 import { buildImage } from "../support/image-builder.ts";
 import { busyboxEntries } from "../support/busybox.ts";
 import { cgroupHierarchies } from "../support/footprint.ts";
+import { eventually } from "../support/eventually.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
@@ -247,6 +248,23 @@ describe("a container's options", { skip: cannotRunPods() }, () => {
     await exec(daemon, id, ["true"]);
     await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 20n });
     assert.equal((await exited(daemon, id)).exitCode, 42);
+  });
+
+  it("stop by SIGTERM where the image names a signal that is none", async () => {
+    const { daemon, registry } = suite;
+    const image = buildImage({ layers: [{ entries: busyboxEntries() }], config: { StopSignal: "SIGNONE" } });
+    const name = await registry.push(image, "test/signal", "1");
+    await pull(daemon, name);
+    const id = await runContainer(daemon, await pod(), containerConfig(name, "signal", untilTerminated));
+    await eventually(
+      "the trap to be set",
+      async () =>
+        (await exec(daemon, id, ["sh", "-c", "grep -q 'SigCgt:.*4...$' /proc/1/status && echo yes"])).stdout ||
+        undefined,
+    );
+    await daemon.client.call(RuntimeService.method.stopContainer, { containerId: id, timeout: 60n });
+    assert.equal((await exited(daemon, id)).exitCode, 0);
+    assert.match(daemon.log(), /stop signal of a container cannot be sent.*SIGNONE/);
   });
 
   it("show in the status what was asked: mounts, log path, image, labels, times", async () => {

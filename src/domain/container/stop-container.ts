@@ -55,7 +55,7 @@ export class ContainerStops {
     if (isPaused(container)) await unpauseContainer(this.#drivers, container);
     // A process that was never started has no handler for anything: it can go at once.
     if (container.state.kind === "running" && stop.deadlineMs > performance.now()) {
-      await this.#signal(container, container.stopSignal);
+      await this.#ask(container);
       if (await this.#waitUntilDeadline(container.id, stop)) return;
       this.#drivers.logger.warn("container did not end in its grace period and is killed", {
         container: container.id,
@@ -63,6 +63,19 @@ export class ContainerStops {
       });
     }
     await this.#kill(container);
+  }
+
+  /** An image may name a signal that is none, and has to be ended all the same. */
+  async #ask(container: Container): Promise<void> {
+    const fallback = "SIGTERM";
+    try {
+      await this.#signal(container, container.stopSignal);
+    } catch (error) {
+      if (container.stopSignal === fallback) throw error;
+      const facts = { container: container.id, signal: container.stopSignal, error };
+      this.#drivers.logger.warn(`the stop signal of a container cannot be sent, ${fallback} is sent instead`, facts);
+      await this.#signal(container, fallback);
+    }
   }
 
   async #waitUntilDeadline(id: string, stop: Stop): Promise<boolean> {
