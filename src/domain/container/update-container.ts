@@ -2,7 +2,7 @@ import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
 import type { LinuxResources } from "#domain/sandbox/request.ts";
 import type { OciResources } from "#spec/oci-runtime.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
-import { isLive } from "./container.ts";
+import { awaitsRestore, isLive } from "./container.ts";
 import type { Container } from "./container.ts";
 import { buildResources } from "./oci-spec/resources.ts";
 import { whileRunning } from "./while-running.ts";
@@ -23,6 +23,11 @@ export async function updateContainerResources(
       `container ${container.id} is ${container.state.kind}: there is nothing to update`,
     );
   }
+  if (awaitsRestore(container))
+    throw new DomainError(
+      "failed-precondition",
+      `container ${container.id} has no cgroup until its start restores it from its checkpoint: its limits can be changed then`,
+    );
   const policy = await drivers.settings.specPolicy(container.runtimeHandler);
   const { resources, warnings } = buildResources({
     requested,
@@ -33,12 +38,25 @@ export async function updateContainerResources(
   for (const warning of warnings) drivers.logger.warn(warning, { container: container.id });
   await drivers.cgroups.checkMemoryLimit(container.cgroupsPath, requested.memoryLimitBytes);
   await whileRunning(drivers, container, applied(drivers, container, resources));
-  // A limit without a word on swap has set that too.
-  const change = { ...requested, memorySwapLimitBytes: resources.memory?.swap ?? requested.memorySwapLimitBytes };
+  const change = inForce(requested, resources);
   await drivers.store.update(container.id, (current) => ({
     ...current,
     resources: merged(current.resources, change),
   }));
+}
+
+/**
+ * The part of a request that a runtime was told and has done. A memory limit without a word on swap has set that too; the OOM score of a
+ * container is that of its processes, which keep theirs.
+ */
+function inForce(requested: LinuxResources, resources: OciResources): LinuxResources {
+  return {
+    ...requested,
+    memorySwapLimitBytes: resources.memory?.swap ?? 0,
+    oomScoreAdj: 0,
+    hugepageLimits: resources.hugepageLimits === undefined ? [] : requested.hugepageLimits,
+    unified: resources.unified ?? {},
+  };
 }
 
 async function applied(drivers: ContainerDrivers, container: Container, resources: OciResources): Promise<void> {
@@ -60,7 +78,12 @@ function merged(before: LinuxResources | undefined, change: LinuxResources): Lin
     oomScoreAdj: change.oomScoreAdj || before.oomScoreAdj,
     cpusetCpus: change.cpusetCpus || before.cpusetCpus,
     cpusetMems: change.cpusetMems || before.cpusetMems,
-    hugepageLimits: change.hugepageLimits.length > 0 ? change.hugepageLimits : before.hugepageLimits,
+    hugepageLimits: [
+      ...before.hugepageLimits.filter(
+        ({ pageSize }) => !change.hugepageLimits.some((one) => one.pageSize === pageSize),
+      ),
+      ...change.hugepageLimits,
+    ],
     unified: { ...before.unified, ...change.unified },
   };
 }

@@ -31,6 +31,7 @@ export class ContainerService implements Containers {
   readonly #drivers: PodDrivers;
   readonly #creations = new SingleFlight<string, string>();
   readonly #locks = new KeyedMutex<string>();
+  readonly #updates = new KeyedMutex<string>();
   readonly #made: MadeEntities<Container>;
 
   constructor(drivers: PodDrivers) {
@@ -124,7 +125,11 @@ export class ContainerService implements Containers {
   }
 
   async updateResources(id: string, resources: LinuxResources): Promise<void> {
-    await updateContainerResources(this.#drivers.container, this.get(id), resources);
+    const { id: fullId } = this.get(id);
+    // One after the other, so that what is recorded last is what is in force.
+    await this.#updates.run(fullId, () =>
+      updateContainerResources(this.#drivers.container, this.get(fullId), resources),
+    );
   }
 
   async reopenLog(id: string): Promise<void> {
