@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
+import { NamespaceMode, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import type { Footprint } from "../support/footprint.ts";
 import { useDaemon } from "../support/fixture.ts";
 import {
@@ -167,6 +167,17 @@ describe("bad input about pods and containers", { skip: cannotRunPods() }, () =>
       sandboxConfig: podConfig(daemon, "none"),
     };
     await rejects(daemon.client.call(createRpc, request), "NOT_FOUND");
+  });
+
+  it("a container of another pod is no target whose processes can be seen", async () => {
+    const { daemon, busybox } = suite;
+    const [pod, other] = [await runPod(daemon, "debugged"), await runPod(daemon, "other")];
+    const target = await runContainer(daemon, pod, containerConfig(busybox, "main", untilTerminated));
+    const namespaceOptions = { pid: NamespaceMode.TARGET, targetId: target };
+    const more: ContainerConfig = { linux: { securityContext: { namespaceOptions } } };
+    const debugging = containerConfig(busybox, "debug", ["pidof", "sleep"], more);
+    await rejects(createContainer(daemon, other, debugging), "INVALID_ARGUMENT", new RegExp(target), /is not of pod/);
+    assert.equal((await runToEnd(daemon, pod, debugging)).status.exitCode, 0);
   });
 
   it("an id prefix that fits several is refused as ambiguous", async () => {

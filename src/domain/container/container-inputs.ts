@@ -68,7 +68,7 @@ export async function containerInputs(
       hostDevices,
       logPath: draft.logPath,
       seccompText,
-      targetPidPath: targetPidPath(drivers, namespaceOptions),
+      targetPidPath: targetPidPath(drivers, sandbox, namespaceOptions),
       cdi,
       hooks,
       blockIo: undefined,
@@ -149,9 +149,20 @@ async function checkApparmor(drivers: ContainerDrivers, reference: string): Prom
   throw new DomainError("not-found", `AppArmor profile ${profile} is not loaded on this node`);
 }
 
-function targetPidPath(drivers: ContainerDrivers, options: { pid: string; targetId: string }): string | undefined {
+/** Processes of other pods are not to be seen: the target is a container of the same one. */
+function targetPidPath(
+  drivers: ContainerDrivers,
+  sandbox: Sandbox,
+  options: { pid: string; targetId: string },
+): string | undefined {
   if (options.pid !== "target") return undefined;
   const target = drivers.store.index.get(options.targetId);
+  if (target.sandboxId !== sandbox.id) {
+    throw new DomainError(
+      "invalid-argument",
+      `container ${target.id}, whose PID namespace is to be joined, is not of pod sandbox ${sandbox.id} but of ${target.sandboxId}`,
+    );
+  }
   if (target.process === undefined || target.state.kind !== "running") {
     throw new DomainError(
       "failed-precondition",
