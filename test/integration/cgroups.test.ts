@@ -123,6 +123,14 @@ describe(
       assert.equal(shown?.memorySwapLimitInBytes, swap);
     });
 
+    it("refuse what the kernel does not take also when a container is made with it", async () => {
+      const pod = await newPod("impossible");
+      const made = (resources: object): Promise<string> =>
+        createContainer(suite.daemon, pod, sleeper("impossible", resources));
+      await rejects(made({ cpuQuota: 1n, cpuPeriod: 100_000n }), "INVALID_ARGUMENT", /invalid argument/);
+      if (hasController("cpuset")) await rejects(made({ cpusetCpus: "999" }), "INVALID_ARGUMENT", /999/);
+    });
+
     it("bind a container to CPUs", { skip: hasController("cpuset") ? false : "no cpuset controller" }, async () => {
       const id = await runContainer(suite.daemon, await newPod("cpuset"), sleeper("cpuset", { cpusetCpus: "0" }));
       const { stdout } = await exec(suite.daemon, id, ["grep", "Cpus_allowed_list", "/proc/self/status"]);

@@ -146,13 +146,17 @@ class Descriptor implements Disposable {
   }
 }
 
+/** A limit that the kernel or runc does not take: the file of a cgroup and what the kernel said of the value, or runc's own words. */
+const refusedLimit =
+  /write \S*\/cgroup\/\S*\/(cpu|cpuset|memory|hugetlb|io|blkio|pids)\.[^:\s]+: (invalid argument|numerical result out of range)|allowed cpu-shares is/i;
+
 function createError(program: ConmonProgram, request: MonitoredCreate, message: string, stderr: string): DomainError {
   const words = message.trim() === "" ? stderr.trim() : message.trim();
   const noSuchCommand =
     /executable file not found|no such file or directory|permission denied|not a directory/i.test(words) &&
     /exec/i.test(words);
   return new DomainError(
-    noSuchCommand ? "invalid-argument" : "internal",
+    noSuchCommand || refusedLimit.test(words) ? "invalid-argument" : "internal",
     `container ${request.id}: ${request.runtime.path} ${request.restore === undefined ? "create" : "restore"} (by ${program.path}) failed: ${words || "it said nothing"}`,
     { facts: { runtime: request.runtime.path, monitor: program.path, stderr: stderr.trim() } },
   );
