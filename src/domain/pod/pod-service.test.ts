@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { noResources } from "#domain/container/no-resources.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import { exampleSandbox } from "./entity-examples.ts";
 import { InfraWatch } from "./infra-watch.ts";
@@ -27,6 +28,29 @@ describe("new limits of a pod", () => {
   it("do not make one ready again that is stopped meanwhile", async () => {
     const store = await updatedWhile((pods, id) => pods.transition(pods.index.get(id), { kind: "stopping" }));
     assert.deepEqual(store.index.get("pod").state, { kind: "stopping" });
+  });
+
+  it("of overhead and of containers at the same time are both kept", async () => {
+    const store = new SandboxStore({
+      load: async () => ({ records: [], corrupt: [] }),
+      put: async () => {},
+      remove: async () => {},
+      close: async () => {},
+    });
+    const pod = exampleSandbox({ id: "pod", cgroupParent: "/kubepods/pod", madeCgroup: "/kubepods/pod" });
+    store.adopt(pod);
+    const drivers = { sandbox: { store, cgroups: { setLimits: async () => {} } } } as unknown as PodDrivers;
+    const service = new PodService(drivers, new InfraWatch(drivers));
+    const [overhead, resources] = [
+      { ...noResources, cpuShares: 2 },
+      { ...noResources, cpuShares: 3 },
+    ];
+    await Promise.all([
+      service.updateResources(pod.id, overhead, undefined),
+      service.updateResources(pod.id, undefined, resources),
+    ]);
+    const { linux } = store.index.get(pod.id).request;
+    assert.deepEqual([linux.overhead, linux.resources], [overhead, resources]);
   });
 
   it("do not bring one back that is removed meanwhile", async () => {

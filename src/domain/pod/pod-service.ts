@@ -5,6 +5,7 @@ import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts"
 import { runSandbox } from "#domain/sandbox/run-sandbox.ts";
 import { isReady, sandboxName } from "#domain/sandbox/sandbox.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import { defaultPodGraceMs, removePod, stopPod } from "./end-pod.ts";
 import { fitsAll, fitsFilter } from "./filter.ts";
@@ -23,6 +24,7 @@ export class PodService implements Sandboxes {
   readonly #runs = new SingleFlight<string, string>();
   readonly #stops = new SingleFlight<string, Sandbox>();
   readonly #removals = new SingleFlight<string, void>();
+  readonly #updates = new KeyedMutex<string>();
   readonly #made: MadeEntities<Sandbox>;
 
   constructor(drivers: PodDrivers, infra: InfraWatch) {
@@ -116,17 +118,17 @@ export class PodService implements Sandboxes {
     resources: LinuxResources | undefined,
   ): Promise<void> {
     const sandbox = this.get(id);
-    const linux = {
-      ...sandbox.request.linux,
-      overhead: overhead ?? sandbox.request.linux.overhead,
-      resources: resources ?? sandbox.request.linux.resources,
-    };
-    await applyPodLimits(this.#drivers, sandbox, linux.overhead, linux.resources);
-    // It may have been stopped or removed meanwhile.
-    await this.#drivers.sandbox.store.update(sandbox.id, (current) => ({
-      ...current,
-      request: { ...current.request, linux },
-    }));
+    // One after the other, so that what is recorded last is what is in force.
+    await this.#updates.run(sandbox.id, async () => {
+      const { linux } = this.#current(sandbox).request;
+      const limits = { overhead: overhead ?? linux.overhead, resources: resources ?? linux.resources };
+      await applyPodLimits(this.#drivers, sandbox, limits.overhead, limits.resources);
+      // It may have been stopped or removed meanwhile.
+      await this.#drivers.sandbox.store.update(sandbox.id, (current) => ({
+        ...current,
+        request: { ...current.request, linux: { ...current.request.linux, ...limits } },
+      }));
+    });
   }
 
   get #index() {
