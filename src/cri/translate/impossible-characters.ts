@@ -6,19 +6,29 @@ import { invalid } from "./required.ts";
  * @throws DomainError invalid-argument naming the field below it
  */
 export function refuseNul(value: unknown, field: string): void {
-  if (typeof value === "string") {
-    if (value.includes("\0")) throw invalid(field, `contains a NUL character: ${JSON.stringify(value)}`);
-    return;
-  }
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) refuseNul(item, `${field}[${index}]`);
-    return;
-  }
+  const found = findNul(value);
+  if (found === undefined) return;
+  const where = found.isKey ? `a key of ${field}${found.path}` : `${field}${found.path}`;
+  throw invalid(where, `contains a NUL character: ${JSON.stringify(found.text)}`);
+}
+
+interface FoundNul {
+  path: string;
+  text: string;
+  isKey: boolean;
+}
+
+/** Its path is put together on the way back only: nearly every message has none. */
+function findNul(value: unknown): FoundNul | undefined {
+  if (typeof value === "string") return value.includes("\0") ? { path: "", text: value, isKey: false } : undefined;
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  const isList = Array.isArray(value);
   for (const [key, item] of Object.entries(value)) {
-    refuseNul(key, `a key of ${field}`);
-    refuseNul(item, `${field}.${protoName(key)}`);
+    if (key.includes("\0")) return { path: "", text: key, isKey: true };
+    const found = findNul(item);
+    if (found !== undefined) return { ...found, path: `${isList ? `[${key}]` : `.${protoName(key)}`}${found.path}` };
   }
+  return undefined;
 }
 
 function protoName(name: string): string {
