@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
+import { slicePath } from "#drivers/cgroup/slice-path.ts";
 import { NamespaceMode, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import {
   containerPid,
@@ -191,6 +192,25 @@ describe(
       assert.equal(cpuQuota(path.dirname(containerGroupOf(await containerPid(daemon, id), "cpu"))), 90_000);
       await removePod(daemon, pod.id);
       assert.ok(!existsSync(cgroupFile("memory", group, "cgroup.procs")), "the pod's group is removed with it");
+    });
+
+    it("stay while a pod is in them or below them, whichever pod they were made for, and go with the last", async () => {
+      const { daemon } = suite;
+      const base = daemon.places.cgroupParent;
+      const below = (name: string): string =>
+        isSystemd ? `${base.slice(0, -".slice".length)}-${name}.slice` : `${base}/${name.replaceAll("-", "/")}`;
+      const group = (name: string): string =>
+        cgroupFile("memory", isSystemd ? slicePath(below(name)) : below(name), "cgroup.procs");
+      const upper = await newPod("upper", below("x"));
+      const lower = await newPod("lower", below("x-y"));
+      await removePod(daemon, upper.id);
+      assert.ok(existsSync(group("x-y")), "the lower pod's group goes with the upper pod");
+      const again = await newPod("again", below("x"));
+      await removePod(daemon, lower.id);
+      assert.ok(existsSync(group("x")), "the upper pod's group goes with the lower pod");
+      await runContainer(daemon, again, sleeper("again"));
+      await removePod(daemon, again.id);
+      assert.ok(!existsSync(group("x")), "a group is left");
     });
   },
 );

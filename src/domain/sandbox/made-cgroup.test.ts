@@ -1,35 +1,24 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
 import { exampleSandbox } from "#domain/pod/entity-examples.ts";
+import { parentGroups } from "#drivers/cgroup/parent-groups.ts";
 import { madeCgroupOf, makeCgroup, releaseMadeCgroup } from "./made-cgroup.ts";
 import { SandboxStore } from "./sandbox-store.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-const parent = "/shared/pods";
-const made = "/shared";
+const removing = { state: { kind: "removing" } } as const;
+const creating = { state: { kind: "creating" } } as const;
 
 describe("a parent cgroup that berth has made", () => {
+  let root: string;
   let store: SandboxStore;
-  let removed: string[];
-  let calls: string[];
-  let missing: string | undefined;
-  const drivers = () => ({
-    store,
-    cgroups: {
-      missingParent: () => missing,
-      createParent: async () => void calls.push("made"),
-      removeParent: async (path: string, uppermost: string) => {
-        await new Promise((resolve) => setImmediate(resolve));
-        removed.push(`${path} from ${uppermost}`);
-        calls.push("removed");
-      },
-    },
-  });
+  const drivers = () => ({ store, cgroups: parentGroups({ version: 2, mountPoints: new Map([["", root]]) }) });
 
   beforeEach(() => {
-    removed = [];
-    calls = [];
-    missing = undefined;
+    root = mkdtempSync(path.join(tmpdir(), "berth-made-cgroup-"));
     store = new SandboxStore({
       load: async () => ({ records: [], corrupt: [] }),
       put: async () => {},
@@ -37,58 +26,116 @@ describe("a parent cgroup that berth has made", () => {
       close: async () => {},
     });
   });
+  afterEach(() => rmSync(root, { recursive: true }));
 
-  function pod(id: string, changes: Partial<Sandbox> = {}): Sandbox {
-    const sandbox = exampleSandbox({ id: id.repeat(64), cgroupParent: parent, madeCgroup: made, ...changes });
+  const isThere = (group: string): boolean => existsSync(path.join(root, group));
+
+  /** A pod with its record, as it is before its parent is made. */
+  function recorded(id: string, cgroupParent: string, changes: Partial<Sandbox> = {}): Sandbox {
+    const madeCgroup = madeCgroupOf(drivers(), cgroupParent);
+    const sandbox = exampleSandbox({
+      id: id.repeat(64),
+      cgroupParent,
+      ...(madeCgroup === undefined ? {} : { madeCgroup }),
+      ...changes,
+    });
     store.adopt({ ...sandbox, request: { ...sandbox.request, metadata: { ...sandbox.request.metadata, name: id } } });
     return sandbox;
   }
 
+  async function pod(id: string, cgroupParent: string, changes: Partial<Sandbox> = {}): Promise<Sandbox> {
+    const sandbox = recorded(id, cgroupParent, changes);
+    await makeCgroup(drivers(), sandbox);
+    return sandbox;
+  }
+
+  async function remove(sandbox: Sandbox): Promise<void> {
+    await releaseMadeCgroup(drivers(), sandbox);
+    await store.delete(sandbox.id);
+  }
+
   it("is taken away with the last pod in it, not with the one that it was made for", async () => {
-    const first = pod("a");
-    const second = pod("b", { madeCgroup: madeCgroupOf(drivers(), parent) ?? "none" });
-    await releaseMadeCgroup(drivers(), first);
-    assert.deepEqual(removed, []);
-    await store.delete(first.id);
-    await releaseMadeCgroup(drivers(), second);
-    assert.deepEqual(removed, [`${parent} from ${made}`]);
+    const first = await pod("a", "/shared/pods");
+    const second = await pod("b", "/shared/pods");
+    await remove(first);
+    assert.ok(isThere("/shared/pods"));
+    await remove(second);
+    assert.ok(!isThere("/shared"));
   });
 
   it("is not left to each other by pods that go at the same time", async () => {
-    const creating = { kind: "creating" } as const;
     const pods = [
-      pod("a", { state: { kind: "removing" } }),
-      pod("b", { state: creating }),
-      pod("c", { state: creating }),
+      await pod("a", "/shared/pods", removing),
+      await pod("b", "/shared/pods", creating),
+      await pod("c", "/shared/pods", creating),
     ];
     await Promise.all(pods.map((one) => releaseMadeCgroup(drivers(), one)));
-    assert.ok(removed.length > 0);
+    assert.ok(!isThere("/shared"));
   });
 
   it("stays for a pod that is being made", async () => {
-    const last = pod("a", { state: { kind: "removing" } });
-    const next = pod("b", { state: { kind: "creating" } });
-    await releaseMadeCgroup(drivers(), last);
-    assert.deepEqual(removed, []);
-    await releaseMadeCgroup(drivers(), next);
-    assert.equal(removed.length, 1);
+    const last = await pod("a", "/shared/pods", removing);
+    const next = await pod("b", "/shared/pods", creating);
+    await remove(last);
+    assert.ok(isThere("/shared/pods"));
+    await remove(next);
+    assert.ok(!isThere("/shared"));
   });
 
   it("is there for a pod that comes while it is taken away", async () => {
-    const last = pod("a", { state: { kind: "removing" } });
+    const last = await pod("a", "/shared/pods", removing);
     const releasing = releaseMadeCgroup(drivers(), last);
-    await Promise.all([releasing, makeCgroup(drivers(), pod("b", { state: { kind: "creating" } }))]);
-    assert.equal(calls.at(-1), "made");
+    await Promise.all([releasing, pod("b", "/shared/pods", creating)]);
+    assert.ok(isThere("/shared/pods"));
+  });
+
+  it("stays for a pod whose parent lies in it, and is taken away with that pod", async () => {
+    const upper = await pod("a", "/shared", removing);
+    const lower = await pod("b", "/shared/pods", creating);
+    mkdirSync(path.join(root, "shared/left-by-a"));
+    await remove(upper);
+    assert.ok(isThere("/shared/pods"));
+    assert.ok(!isThere("/shared/left-by-a"));
+    await remove(lower);
+    assert.ok(!isThere("/shared"));
+  });
+
+  it("stays for a pod that has the group above as its parent, and is taken away with that pod", async () => {
+    const lower = await pod("a", "/shared/pods", removing);
+    const upper = await pod("b", "/shared", creating);
+    await remove(lower);
+    assert.ok(isThere("/shared"));
+    assert.ok(!isThere("/shared/pods"));
+    await remove(upper);
+    assert.ok(!isThere("/shared"));
+  });
+
+  it("is taken away as a whole with the last of those whose parents lie beside each other", async () => {
+    const one = await pod("a", "/shared/one", removing);
+    const other = await pod("b", "/shared//other/", creating);
+    await remove(one);
+    assert.deepEqual([isThere("/shared/one"), isThere("/shared/other")], [false, true]);
+    await remove(other);
+    assert.ok(!isThere("/shared"));
+  });
+
+  it("is there for a pod below it that comes while it is taken away", async () => {
+    const upper = await pod("a", "/shared", removing);
+    const lower = recorded("b", "/shared/pods", creating);
+    await Promise.all([remove(upper), makeCgroup(drivers(), lower)]);
+    assert.ok(isThere("/shared/pods"));
+    await remove(lower);
+    assert.ok(!isThere("/shared"));
   });
 
   it("is not the business of a pod in another one, nor of one whose parent was there", async () => {
-    pod("a");
-    assert.equal(madeCgroupOf(drivers(), "/kubepods/pod1"), undefined);
-    assert.equal(madeCgroupOf(drivers(), ""), undefined);
-    const { madeCgroup: _none, ...kubelets } = pod("b", { cgroupParent: "/kubepods/pod1" });
-    await releaseMadeCgroup(drivers(), kubelets);
-    assert.deepEqual(removed, []);
-    missing = "/kubepods";
-    assert.equal(madeCgroupOf(drivers(), "/kubepods/pod2"), "/kubepods");
+    await pod("a", "/shared/pods");
+    mkdirSync(path.join(root, "kubepods/pod1"), { recursive: true });
+    mkdirSync(path.join(root, "shared/kubelets"));
+    for (const group of ["/kubepods/pod1", "/shared/kubelets", ""])
+      assert.equal(madeCgroupOf(drivers(), group), undefined);
+    await remove(await pod("b", "/kubepods/pod1"));
+    assert.ok(isThere("/kubepods/pod1"));
+    assert.equal(madeCgroupOf(drivers(), "/kubepods/pod2"), "/kubepods/pod2");
   });
 });

@@ -2,22 +2,14 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { kernelLogTail } from "#kernel/kernel-log.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
-import {
-  isMissing,
-  moveInto,
-  killGroup,
-  makeGroups,
-  readOrEmpty,
-  removeEmptyTree,
-  removeOnceEmpty,
-  removeIfEmpty,
-} from "./group-files.ts";
+import { moveInto, killGroup, readOrEmpty, removeOnceEmpty, removeIfEmpty } from "./group-files.ts";
 import { readLimited, refuseBelowUsage, writeLimits } from "./group-limits.ts";
 import { findHierarchy, groupDirectories, groupDirectory } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
 import { MigrationLock } from "./migration-lock.ts";
 import { tellsOomKill } from "./oom-log.ts";
+import { parentGroups } from "./parent-groups.ts";
 
 export interface CgroupfsOptions {
   /** For a runtime handler: `pod` puts monitors beside their containers; "" leaves them in the daemon's group. */
@@ -37,29 +29,7 @@ export function cgroupfsCgroups(options: CgroupfsOptions, hierarchy: Hierarchy =
     version: hierarchy.version,
     driver: "cgroupfs",
 
-    missingParent(parent) {
-      let missing: string | undefined;
-      for (let group = path.posix.join("/", parent); group !== "/"; group = path.posix.dirname(group)) {
-        if (!groupDirectories(hierarchy, group).some(isMissing)) return missing;
-        missing = group;
-      }
-      return missing;
-    },
-
-    async createParent(parent) {
-      const mountPoints = groupDirectories(hierarchy, "/");
-      await Promise.all(mountPoints.map((mountPoint) => makeGroups(mountPoint, parent, hierarchy.version)));
-    },
-
-    async removeParent(parent, uppermost) {
-      await Promise.all(groupDirectories(hierarchy, parent).map(removeEmptyTree));
-      // Groups above may hold another pod's parent that is empty still: they go only when nothing at all is in them.
-      for (let group = path.posix.join("/", parent); group !== uppermost && group !== "/";) {
-        group = path.posix.dirname(group);
-        await Promise.all(groupDirectories(hierarchy, group).map(removeIfEmpty));
-      }
-    },
-
+    ...parentGroups(hierarchy),
     setLimits: (parent, limits) => writeLimits(hierarchy, parent, limits),
     checkMemoryLimit: (cgroupsPath, limitBytes) => refuseBelowUsage(hierarchy, cgroupsPath, limitBytes),
     limited: (parent) => readLimited(hierarchy, parent),

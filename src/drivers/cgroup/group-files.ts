@@ -107,11 +107,12 @@ export async function removeOnceEmpty(directory: string): Promise<void> {
   }
 }
 
-/** Groups can only be removed from the leaves up, and not while they have processes: those stay. */
-export async function removeEmptyTree(directory: string): Promise<void> {
+/** Groups can only be removed from the leaves up, and not while they have processes: those stay, as do those in `kept`. */
+export async function removeEmptyTree(directory: string, kept: ReadonlySet<string>): Promise<void> {
+  if (kept.has(directory)) return;
   try {
     const entries = await readdir(directory, { withFileTypes: true });
-    for (const entry of entries) if (entry.isDirectory()) await removeEmptyTree(path.join(directory, entry.name));
+    for (const entry of entries) if (entry.isDirectory()) await removeEmptyTree(path.join(directory, entry.name), kept);
     await rmdir(directory);
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;

@@ -19,16 +19,25 @@ export interface MonitoredPlace {
   handler: string;
 }
 
-/** Control groups of pods: version 1 or 2, placed by path (cgroupfs) or by systemd unit. Paths are as in linux.cgroupsPath. */
-export interface Cgroups {
-  readonly version: 1 | 2;
-  readonly driver: "cgroupfs" | "systemd";
-  /** The uppermost part of a pod's parent cgroup that does not exist, a path or a slice; undefined when all of it does. */
+/** The parent cgroups of pods, each a path or a slice. To be made and removed one at a time. */
+export interface CgroupParents {
+  /** A pod's parent and the groups it lies in, paths or slices, the uppermost first, without the root. The same however the parent is written. */
+  lineage(parent: string): readonly string[];
+  /** The uppermost group of a parent's lineage that does not exist; undefined when all of them do. */
   missingParent(parent: string): string | undefined;
   /** Makes the parent; undone by `removeParent`. */
   createParent(parent: string): Promise<void>;
-  /** Removes a parent, what empty groups are below it, and the groups above it up to `uppermost` while they are empty. Idempotent. */
-  removeParent(parent: string, uppermost: string): Promise<void>;
+  /**
+   * Removes a parent, what empty groups are below it, and the groups above it up to `uppermost` while they are empty. `kept` are parents that
+   * have to stay: an empty one too, with what is in it. Idempotent.
+   */
+  removeParent(parent: string, uppermost: string, kept: readonly string[]): Promise<void>;
+}
+
+/** Control groups of pods: version 1 or 2, placed by path (cgroupfs) or by systemd unit. Paths are as in linux.cgroupsPath. */
+export interface Cgroups extends CgroupParents {
+  readonly version: 1 | 2;
+  readonly driver: "cgroupfs" | "systemd";
   /**
    * Sets limits of a pod's parent group. What the kernel has no controller for is left out.
    * @throws DomainError failed-precondition for a memory limit below what the group uses, invalid-argument for what the kernel refuses

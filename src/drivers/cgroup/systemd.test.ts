@@ -70,14 +70,21 @@ describe("groups by systemd", () => {
   it("stops what it made from the leaf up, and nothing that is in use", async () => {
     const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
     group("a.slice", "a-b.slice");
-    await cgroups.removeParent("a-b-c.slice", "a-b.slice");
+    await cgroups.removeParent("a-b-c.slice", "a-b.slice", []);
     assert.deepEqual(calls.splice(0), ["stop a-b-c.slice", "stop a-b.slice"]);
     group("a.slice", "a-b.slice", "a-b-other.slice");
-    await cgroups.removeParent("a-b-c.slice", "a-b.slice");
+    await cgroups.removeParent("a-b-c.slice", "a-b.slice", []);
     assert.deepEqual(calls.splice(0), ["stop a-b-c.slice"]);
     writeFileSync(path.join(group("a.slice", "a-b.slice", "a-b-c.slice"), "cgroup.procs"), "7\n");
-    await cgroups.removeParent("a-b-c.slice", "a-b.slice");
+    await cgroups.removeParent("a-b-c.slice", "a-b.slice", []);
     assert.deepEqual(calls, []);
+  });
+
+  it("stops no slice that another pod will be in, although it is empty still", async () => {
+    const cgroups = systemdCgroups({ monitorCgroup: () => "" }, hierarchy, units);
+    group("a.slice", "a-b.slice");
+    await cgroups.removeParent("/a.slice/a-b.slice/a-b-c.slice", "a.slice", ["/a.slice/a-b.slice"]);
+    assert.deepEqual(calls, ["stop a-b-c.slice"]);
   });
 
   it("writes a pod's limits and tells systemd of them", async () => {

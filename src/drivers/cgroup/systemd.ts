@@ -1,23 +1,18 @@
-import path from "node:path";
-import { kindOf } from "#errors/domain-error.ts";
 import { cgroupfsCgroups } from "./cgroupfs.ts";
-import { hasGroupsBelow, isMissing, readOrEmpty } from "./group-files.ts";
 import { readLimited, writeLimits } from "./group-limits.ts";
-import { findHierarchy, groupDirectories } from "./hierarchy.ts";
+import { findHierarchy } from "./hierarchy.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import type { Cgroups } from "./index.ts";
-import { groupPath, slicePath, slicesAbove } from "./slice-path.ts";
+import { defaultSlice, parentSlices, sliceOf } from "./parent-slices.ts";
+import { groupPath, slicePath } from "./slice-path.ts";
 import { limitProperties } from "./unit-limits.ts";
 import { systemdUnits } from "./systemd-units.ts";
-import type { SystemdUnits, UnitProperty } from "./systemd-units.ts";
+import type { SystemdUnits } from "./systemd-units.ts";
 
 export interface SystemdOptions {
   /** For a runtime handler: the slice that its monitors are put into, or `pod` for the slice of their pod. */
   monitorCgroup(this: void, handler: string): string;
 }
-
-/** Where pods go for which the kubelet names no slice. */
-const defaultSlice = "system.slice";
 
 /**
  * Groups that systemd owns. The runtime asks it for a scope per container, berth for a scope per monitor, so that monitors outlive the
@@ -29,34 +24,12 @@ export function systemdCgroups(
   units: SystemdUnits = systemdUnits(),
 ): Cgroups {
   const files = cgroupfsCgroups({ monitorCgroup: () => "" }, hierarchy);
-  const sliceOf = (parent: string): string => (parent === "" ? defaultSlice : path.posix.basename(parent));
 
   return {
     version: files.version,
     driver: "systemd",
 
-    missingParent(parent) {
-      return slicesAbove(sliceOf(parent)).find((slice) =>
-        groupDirectories(hierarchy, slicePath(slice)).every(isMissing),
-      );
-    },
-
-    async createParent(parent) {
-      const slice = sliceOf(parent);
-      await units.startTransient(slice, sliceProperties(slice, hierarchy.version)).catch((error: unknown) => {
-        // Another pod of the same slice was faster.
-        if (kindOf(error) !== "already-exists") throw error;
-      });
-    },
-
-    async removeParent(parent, uppermost) {
-      const slices = slicesAbove(sliceOf(parent));
-      // Stopping a slice ends all that runs in it, so it has to be empty.
-      for (const slice of slices.slice(slices.indexOf(uppermost)).reverse()) {
-        if ((await directoriesOf(hierarchy, slice, isInUse)).some(Boolean)) return;
-        await units.stop(slice);
-      }
-    },
+    ...parentSlices(hierarchy, units),
 
     async setLimits(parent, limits) {
       const slice = sliceOf(parent);
@@ -105,28 +78,3 @@ export function systemdCgroups(
 
 /** conmon ignores it. */
 const sigpipe = 13;
-
-/** Accounting is what makes systemd hand the controllers down to the slice. */
-function sliceProperties(slice: string, version: 1 | 2): UnitProperty[] {
-  return [
-    ["Description", "s", `Pod ${slice}`],
-    ["DefaultDependencies", "b", false],
-    ["CPUAccounting", "b", true],
-    ["MemoryAccounting", "b", true],
-    ["TasksAccounting", "b", true],
-    [version === 2 ? "IOAccounting" : "BlockIOAccounting", "b", true],
-  ];
-}
-
-function directoriesOf(
-  hierarchy: Hierarchy,
-  slice: string,
-  test: (directory: string) => Promise<boolean>,
-): Promise<boolean[]> {
-  return Promise.all(groupDirectories(hierarchy, slicePath(slice)).map(test));
-}
-
-/** True while the group has a process, or a group below it. */
-async function isInUse(directory: string): Promise<boolean> {
-  return (await hasGroupsBelow(directory)) || (await readOrEmpty(path.join(directory, "cgroup.procs"))) !== "";
-}
