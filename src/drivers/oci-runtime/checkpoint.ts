@@ -7,26 +7,25 @@ import { exitCodeOf } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 import type { RuntimeCheckpointOptions } from "./index.ts";
 import { lastWords } from "./last-words.ts";
+import { commandLine } from "./runtime-options.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** `<runtime> checkpoint --leave-running`, ended with criu when the signal aborts. */
 export async function checkpoint(
   options: RuntimeOptions,
-  globalArgs: readonly string[],
   id: string,
   { imagePath, workPath, processFile, signal }: RuntimeCheckpointOptions,
 ): Promise<void> {
   signal.throwIfAborted();
-  const argv = [
-    options.path,
-    ...globalArgs,
+  const argv = commandLine(
+    options,
     "checkpoint",
     "--leave-running",
     "--file-locks",
     `--image-path=${imagePath}`,
     `--work-path=${workPath}`,
     id,
-  ];
+  );
   const failed = (how: string, cause?: unknown): DomainError =>
     new DomainError("internal", `container ${id}: ${options.path} checkpoint ${how}`, { cause, facts: { argv } });
   using words = memoryFile();

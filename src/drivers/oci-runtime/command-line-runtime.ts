@@ -1,25 +1,26 @@
-import type { OciFeatures } from "#spec/oci-runtime.ts";
+import { abilities } from "./abilities.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { startExec } from "./detached-exec.ts";
 import { execToEnd } from "./exec-to-end.ts";
 import { isUnknownContainer, runtimeCalls, runtimeError } from "./runtime-calls.ts";
 import { refusedLimits } from "./refused-limits.ts";
+import { globalArgs } from "./runtime-options.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 import { FifoStart, isRunc } from "./start-by-fifo.ts";
 import type { OciRuntime, RuntimeState } from "./index.ts";
 
 /** An OCI runtime by the command line that runc, crun and runsc share. */
 export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
-  const { globalArgs, call, must } = runtimeCalls(options);
+  const { call, must } = runtimeCalls(options);
   const fifoStart = isRunc(options.path) ? new FifoStart(options.root) : undefined;
-  let features: Promise<OciFeatures | undefined> | undefined;
-  let canCheckpoint: Promise<boolean> | undefined;
 
   return {
     handler: options.handler,
     path: options.path,
     root: options.root,
-    globalArgs,
+    globalArgs: globalArgs(options),
+
+    ...abilities(call),
 
     async start(container) {
       if (await fifoStart?.start(container)) return;
@@ -42,25 +43,15 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
 
     async state(id) {
       const result = await call(["state", id]);
-      if (result.exitCode !== 0) {
-        if (isUnknownContainer(result)) return undefined;
-        throw runtimeError(options, id, ["state", id], result);
-      }
-      return parseState(result.stdout);
+      if (result.exitCode === 0) return parseState(result.stdout);
+      if (isUnknownContainer(result)) return undefined;
+      throw runtimeError(options, id, ["state", id], result);
     },
 
     async update(id, resources) {
       const args = ["update", "--resources", "-", id];
       const result = await call(args, JSON.stringify(resources));
       if (result.exitCode !== 0) throw runtimeError(options, id, args, result, refusedLimits);
-    },
-
-    async exec(id, process, execOptions) {
-      return execToEnd(options, globalArgs, id, process, execOptions);
-    },
-
-    async startExec(id, process, stdio) {
-      return startExec(options, globalArgs, id, process, stdio);
     },
 
     async pause(id) {
@@ -71,21 +62,9 @@ export function commandLineRuntime(options: RuntimeOptions): OciRuntime {
       await must(id, ["resume", id]);
     },
 
-    canCheckpoint() {
-      canCheckpoint ??= call(["checkpoint", "--help"]).then((result) => result.exitCode === 0);
-      return canCheckpoint;
-    },
-
-    async checkpoint(id, checkpointOptions) {
-      await checkpoint(options, globalArgs, id, checkpointOptions);
-    },
-
-    features() {
-      features ??= call(["features"]).then((result) =>
-        result.exitCode === 0 ? (JSON.parse(result.stdout.toString()) as OciFeatures) : undefined,
-      );
-      return features;
-    },
+    exec: (id, process, execOptions) => execToEnd(options, id, process, execOptions),
+    startExec: (id, process, stdio) => startExec(options, id, process, stdio),
+    checkpoint: (id, checkpointOptions) => checkpoint(options, id, checkpointOptions),
   };
 }
 

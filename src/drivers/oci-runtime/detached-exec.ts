@@ -11,6 +11,7 @@ import type { OciProcess } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import type { ExecStdio, RuntimeExec } from "./index.ts";
 import { lastWords } from "./last-words.ts";
+import { commandLine } from "./runtime-options.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** A runtime that hangs must not hang the session for ever. */
@@ -31,13 +32,12 @@ export interface DetachedStart {
 /** Starts a process whose streams are in somebody's hands; its identity is kept beside them. */
 export async function startExec(
   options: RuntimeOptions,
-  globalArgs: readonly string[],
   id: string,
   process: OciProcess,
   stdio: ExecStdio,
 ): Promise<RuntimeExec> {
   const pidFile = path.join(stdio.directory, "pid");
-  const { exec, identity } = await startDetached(options, globalArgs, id, process, { ...stdio, pidFile });
+  const { exec, identity } = await startDetached(options, id, process, { ...stdio, pidFile });
   // For a daemon that starts after this one was killed.
   if (identity !== undefined) await writeFile(path.join(stdio.directory, "process"), JSON.stringify(identity));
   return exec;
@@ -50,7 +50,6 @@ export async function startExec(
  */
 export async function startDetached(
   options: RuntimeOptions,
-  globalArgs: readonly string[],
   id: string,
   process: OciProcess,
   { fds, pidFile, consoleSocket, timeoutMs = startTimeoutMs }: DetachedStart,
@@ -59,9 +58,8 @@ export async function startDetached(
   using log = memoryFile();
   // A process may end before the runtime tells its pid.
   using ends = new OrphanExits();
-  const argv = [
-    options.path,
-    ...globalArgs,
+  const argv = commandLine(
+    options,
     "--log=/proc/self/fd/4",
     "exec",
     "--detach",
@@ -69,7 +67,7 @@ export async function startDetached(
     `--pid-file=${pidFile}`,
     ...(consoleSocket === undefined ? [] : [`--console-socket=${consoleSocket}`]),
     id,
-  ];
+  );
   const words = (): string => lastWords(log.read(1 << 16).toString());
   const child = await spawnRuntime(argv, options, { ...fds, 3: document.fd, 4: log.fd }, id);
   const limitMs = Math.min(timeoutMs, startTimeoutMs);

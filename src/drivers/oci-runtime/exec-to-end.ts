@@ -13,7 +13,6 @@ import type { RuntimeOptions } from "./runtime-options.ts";
  */
 export async function execToEnd(
   options: RuntimeOptions,
-  globalArgs: readonly string[],
   id: string,
   process: OciProcess,
   { timeoutMs, maxOutputBytes }: { timeoutMs?: number; maxOutputBytes: number },
@@ -22,7 +21,7 @@ export async function execToEnd(
   using stdout = new BoundedPipe(maxOutputBytes);
   using stderr = new BoundedPipe(maxOutputBytes);
   await using pidFile = newPidFile(options.execDirectory);
-  const { exec } = await startDetached(options, globalArgs, id, process, {
+  const { exec } = await startDetached(options, id, process, {
     fds: { 1: stdout.writeFd, 2: stderr.writeFd },
     pidFile: pidFile.path,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),

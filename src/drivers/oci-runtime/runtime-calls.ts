@@ -3,6 +3,7 @@ import { exitCodeOf } from "#kernel/child-exits.ts";
 import { run } from "#kernel/spawn.ts";
 import type { RunResult } from "#kernel/spawn.ts";
 import { lastWords } from "./last-words.ts";
+import { commandLine } from "./runtime-options.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 
 /** Longest time for commands that should take milliseconds; a hung runtime must not hang its callers for ever. */
@@ -10,8 +11,6 @@ const commandTimeoutMs = 120_000;
 
 /** The commands of one runtime that end by themselves. */
 export interface RuntimeCalls {
-  /** What goes before each command. */
-  readonly globalArgs: readonly string[];
   /** @throws DomainError internal when the runtime cannot be started; its own failure is a result. */
   call(this: void, args: readonly string[], input?: string): Promise<RunResult>;
   /** @throws DomainError not-found|internal with the runtime's last words when it does not succeed */
@@ -19,10 +18,8 @@ export interface RuntimeCalls {
 }
 
 export function runtimeCalls(options: RuntimeOptions): RuntimeCalls {
-  const globalArgs = [`--root=${options.root}`, ...(options.systemdCgroup ? ["--systemd-cgroup"] : [])];
-
   async function call(args: readonly string[], input = ""): Promise<RunResult> {
-    const argv = [options.path, ...globalArgs, ...args];
+    const argv = commandLine(options, ...args);
     try {
       return await run(argv, { env: options.env, input, timeoutMs: commandTimeoutMs });
     } catch (error) {
@@ -35,7 +32,6 @@ export function runtimeCalls(options: RuntimeOptions): RuntimeCalls {
   }
 
   return {
-    globalArgs,
     call,
     async must(id, args, input) {
       const result = await call(args, input);

@@ -9,3 +9,13 @@ export interface RuntimeOptions {
   systemdCgroup: boolean;
   env: Readonly<Record<string, string>>;
 }
+
+/** What goes between the program and each of its commands. */
+export function globalArgs({ root, systemdCgroup }: RuntimeOptions): readonly string[] {
+  return [`--root=${root}`, ...(systemdCgroup ? ["--systemd-cgroup"] : [])];
+}
+
+/** The whole command line of a command of the runtime, given with its arguments. */
+export function commandLine(options: RuntimeOptions, ...command: readonly string[]): string[] {
+  return [options.path, ...globalArgs(options), ...command];
+}
