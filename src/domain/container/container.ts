@@ -1,4 +1,4 @@
-import { DomainError } from "#errors/domain-error.ts";
+import { stateMachine } from "#domain/entity/state-machine.ts";
 import type { ContainerRequest } from "#domain/container/request.ts";
 import type { ProcessRef, SandboxId } from "#domain/sandbox/sandbox.ts";
 import type { LinuxResources } from "#domain/sandbox/request.ts";
@@ -89,27 +89,17 @@ export function containerName(sandboxId: SandboxId, request: ContainerRequest): 
   return [sandboxId, request.metadata.name, String(request.metadata.attempt)].join("_");
 }
 
-const nextStates: Record<ContainerState["kind"], readonly ContainerState["kind"][]> = {
+/**
+ * The container in its next state.
+ * @throws DomainError failed-precondition for a step that the life of a container does not have
+ */
+export const withState = stateMachine<Container>("container", {
   creating: ["created", "exited", "removing"],
   created: ["running", "exited", "removing"],
   running: ["running", "exited"],
   exited: ["removing"],
   removing: ["removing"],
-};
-
-/**
- * The container in its next state.
- * @throws DomainError failed-precondition for a step that the life of a container does not have
- */
-export function withState(container: Container, state: ContainerState): Container {
-  if (!nextStates[container.state.kind].includes(state.kind)) {
-    throw new DomainError(
-      "failed-precondition",
-      `container ${container.id} is ${container.state.kind} and cannot become ${state.kind}`,
-    );
-  }
-  return { ...container, state };
-}
+});
 
 export function isRunning(container: Container): boolean {
   return container.state.kind === "running";

@@ -45,7 +45,7 @@ export async function createContainer(
   const image = drivers.images.use(request.image.image);
   const volumes = await volumeImages(drivers, sandbox, request);
   const draft = describe(drivers, sandbox, request, image, volumes);
-  undo.defer(() => drivers.store.delete(draft));
+  undo.defer(() => drivers.store.delete(draft.id));
   await settleAll([drivers.store.put(draft), drivers.images.allow(request.image, sandbox.request.metadata.namespace)]);
   refuseUnlessReady(drivers, sandbox);
 

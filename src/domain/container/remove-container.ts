@@ -49,5 +49,5 @@ async function releaseContainer(drivers: ContainerDrivers, container: Container)
     drivers.monitor.forget(container.id),
     container.restore?.parts === undefined ? undefined : drivers.checkpoints.restores.discard(container.restore.parts),
   ]);
-  await drivers.store.delete(container);
+  await drivers.store.delete(container.id);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { fakeRuntime, fakeRuntimes } from "#drivers/oci-runtime/fake.ts";
 import { exampleContainer, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { silentLogger } from "#observability/logger.ts";
@@ -11,12 +12,7 @@ import { startContainer } from "./start-container.ts";
 describe("a container whose start cannot be recorded", () => {
   it("does not run, since whoever hears of the failure may start another one", async () => {
     const runtime = fakeRuntime();
-    const store = new ContainerStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: () => Promise.reject(new Error("no space left on device")),
-      remove: async () => {},
-      close: async () => {},
-    });
+    const store = new ContainerStore(noRecords({ put: () => Promise.reject(new Error("no space left on device")) }));
     const process = { pid: 1, startTime: "1" };
     const container = exampleContainer({ state: { kind: "created" }, process });
     store.adopt(container);

@@ -107,7 +107,7 @@ export class ContainerService implements Containers {
   /** Those of the sandbox that has the id, or of all whose id begins so. */
   #ofSandbox(sandboxId: string): readonly Container[] {
     const { store, sandboxes } = this.#drivers.container;
-    if (sandboxes.index.current(sandboxId) !== undefined) return store.ofSandbox(sandboxId).filter(isMade);
+    if (sandboxes.index.current(sandboxId) !== undefined) return store.index.ofSandbox(sandboxId).filter(isMade);
     return this.#made.all().filter((container) => container.sandboxId.startsWith(sandboxId));
   }
 

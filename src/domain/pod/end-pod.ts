@@ -24,14 +24,16 @@ export async function stopPod(drivers: PodDrivers, sandbox: Sandbox, graceMs: nu
 }
 
 async function stopContainers(drivers: PodDrivers, sandbox: Sandbox, graceMs: number): Promise<void> {
-  const containers = drivers.container.store.ofSandbox(sandbox.id);
+  const containers = drivers.container.store.index.ofSandbox(sandbox.id);
   await settleAll(containers.map((container) => drivers.stops.stop(container, graceMs)));
 }
 
 /** Removes a pod with everything in it; one that still runs is killed first. */
 export async function removePod(drivers: PodDrivers, sandbox: Sandbox): Promise<void> {
   const stopped = sandbox.state.kind === "removing" ? sandbox : await stopPod(drivers, sandbox, 0);
-  await settleAll(drivers.container.store.ofSandbox(sandbox.id).map((container) => removeOne(drivers, container)));
+  await settleAll(
+    drivers.container.store.index.ofSandbox(sandbox.id).map((container) => removeOne(drivers, container)),
+  );
   await removeSandbox(drivers.sandbox, stopped);
   drivers.logger.info("pod sandbox is removed", { sandbox: sandbox.id });
   drivers.publishSandbox("deleted", stopped);

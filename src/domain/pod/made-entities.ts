@@ -1,4 +1,4 @@
-import type { EntityIndex } from "#lib/entity-index.ts";
+import type { EntityIndex } from "#domain/entity/entity-index.ts";
 
 /** Of the entities of an index those that are not half-made any more, in its order. */
 export class MadeEntities<E extends { readonly id: string; readonly state: { readonly kind: string } }> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { noResources } from "#domain/container/no-resources.ts";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import { exampleSandbox } from "./entity-examples.ts";
 import { InfraWatch } from "./infra-watch.ts";
@@ -10,12 +11,7 @@ import { PodService } from "./pod-service.ts";
 describe("new limits of a pod", () => {
   /** A pod that ends while the kernel is told of its new limits. */
   async function updatedWhile(end: (store: SandboxStore, id: string) => Promise<unknown>): Promise<SandboxStore> {
-    const store = new SandboxStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: async () => {},
-      remove: async () => {},
-      close: async () => {},
-    });
+    const store = new SandboxStore(noRecords());
     const pod = exampleSandbox({ id: "pod", cgroupParent: "/kubepods/pod", madeCgroup: "/kubepods/pod" });
     store.adopt(pod);
     const drivers = {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { ContainerStore } from "#domain/container/container-store.ts";
 import type { Container } from "#domain/container/container.ts";
 import { fakeRuntime, fakeRuntimes } from "#drivers/oci-runtime/fake.ts";
@@ -18,12 +19,7 @@ function scene(given: { begun?: true; state?: RuntimeState; monitor?: typeof mon
     (name: string) =>
     async (...args: unknown[]): Promise<void> =>
       void calls.push([name, ...args.filter((one) => typeof one === "string")].join(" "));
-  const store = new ContainerStore({
-    load: async () => ({ records: [], corrupt: [] }),
-    put: async () => {},
-    remove: async () => {},
-    close: async () => {},
-  });
+  const store = new ContainerStore(noRecords());
   const restore = { parts: "p", checkpointedAtNs: "5", ...(given.begun === undefined ? {} : { begun: given.begun }) };
   const container = exampleContainer("c", { state: { kind: "created" }, restore, cgroupsPath: "/pod/c" });
   store.adopt(container);

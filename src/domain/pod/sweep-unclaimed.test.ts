@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EntityIndex } from "#lib/entity-index.ts";
+import { EntityIndex } from "#domain/entity/entity-index.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 import { sweepUnclaimed } from "./sweep-unclaimed.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { removeSandbox } from "./end-sandbox.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
@@ -9,14 +10,13 @@ describe("the removal of a pod sandbox", () => {
   it("keeps its SELinux level from other pods until its record is gone", async () => {
     const released: string[] = [];
     let isFull = true;
-    const store = new SandboxStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: async () => {},
-      remove: async () => {
-        if (isFull) throw new Error("no space left on device");
-      },
-      close: async () => {},
-    });
+    const store = new SandboxStore(
+      noRecords({
+        remove: async () => {
+          if (isFull) throw new Error("no space left on device");
+        },
+      }),
+    );
     const drivers = {
       store,
       files: { remove: async () => {} },

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { exampleSandbox } from "#domain/pod/entity-examples.ts";
 import { parentGroups } from "#drivers/cgroup/parent-groups.ts";
 import { madeCgroupOf, makeCgroup, releaseMadeCgroup } from "./made-cgroup.ts";
@@ -19,12 +20,7 @@ describe("a parent cgroup that berth has made", () => {
 
   beforeEach(() => {
     root = mkdtempSync(path.join(tmpdir(), "berth-made-cgroup-"));
-    store = new SandboxStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: async () => {},
-      remove: async () => {},
-      close: async () => {},
-    });
+    store = new SandboxStore(noRecords());
   });
   afterEach(() => rmSync(root, { recursive: true }));
 

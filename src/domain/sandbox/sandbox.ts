@@ -1,4 +1,4 @@
-import { DomainError } from "#errors/domain-error.ts";
+import { stateMachine } from "#domain/entity/state-machine.ts";
 import type { SandboxRequest } from "#domain/sandbox/request.ts";
 
 /** 64 hexadecimal digits. */
@@ -83,27 +83,17 @@ export function isReady(sandbox: Sandbox): boolean {
   return sandbox.state.kind === "ready";
 }
 
-const nextStates: Record<SandboxState["kind"], readonly SandboxState["kind"][]> = {
+/**
+ * The sandbox in its next state.
+ * @throws DomainError failed-precondition for a step that the life of a sandbox does not have
+ */
+export const withState = stateMachine<Sandbox>("sandbox", {
   creating: ["ready", "removing"],
   ready: ["stopping"],
   stopping: ["stopping", "stopped"],
   stopped: ["stopping", "removing"],
   removing: ["removing"],
-};
-
-/**
- * The sandbox in its next state.
- * @throws DomainError failed-precondition for a step that the life of a sandbox does not have
- */
-export function withState(sandbox: Sandbox, state: SandboxState): Sandbox {
-  if (!nextStates[sandbox.state.kind].includes(state.kind)) {
-    throw new DomainError(
-      "failed-precondition",
-      `sandbox ${sandbox.id} is ${sandbox.state.kind} and cannot become ${state.kind}`,
-    );
-  }
-  return { ...sandbox, state };
-}
+});
 
 export function isHostNetwork(request: SandboxRequest): boolean {
   return request.linux.securityContext.namespaceOptions.network === "node";

@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import { checkpointFiles } from "#drivers/checkpoints/checkpoint-files.ts";
 import { fakeRuntime, fakeRuntimes } from "#drivers/oci-runtime/fake.ts";
 import type { OciRuntime } from "#drivers/oci-runtime/index.ts";
-import type { Records } from "#drivers/records/index.ts";
 import { FakeStorage } from "#drivers/storage/fake.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { silentLogger } from "#observability/logger.ts";
@@ -61,15 +61,6 @@ async function world(methods: Partial<OciRuntime> = {}, state: ContainerState = 
     logger: silentLogger,
   };
   return { drivers, container, isPaused: () => isPaused };
-}
-
-function noRecords<T>(): Records<T> {
-  return {
-    load: async () => ({ records: [], corrupt: [] }),
-    put: async () => {},
-    remove: async () => {},
-    close: async () => {},
-  };
 }
 
 function installCriu(): void {

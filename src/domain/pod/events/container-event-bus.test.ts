@@ -60,8 +60,8 @@ describe("container events", () => {
     const { bus, subscriber, sandboxes, containers } = busOf();
     const events = bus.subscribe(subscriber.signal);
     bus.publishSandbox("created", exampleSandbox());
-    await containers.delete(exampleContainer("a"));
-    await containers.delete(exampleContainer("b"));
+    await containers.delete("a");
+    await containers.delete("b");
     await sandboxes.delete("pod1");
     bus.publishSandbox("deleted", exampleSandbox({ state: { kind: "stopped", stoppedAtNs: "1" } }));
     const [created, deleted] = await take(events, 2);

@@ -16,7 +16,7 @@ const queueCapacity = 1000;
 /** Where the state comes from that events carry. */
 export interface EventSources {
   sandboxes: Pick<SandboxStore, "index">;
-  containers: Pick<ContainerStore, "ofSandbox">;
+  containers: Pick<ContainerStore, "index">;
 }
 
 export interface EventSettings {
@@ -81,7 +81,7 @@ export class ContainerEventBus implements Events {
 
   #publish(type: ContainerEventType, containerId: string, sandboxId: string, sandbox: Sandbox | undefined): void {
     if (!this.#settings.enabled) return;
-    const containers = this.#sources.containers.ofSandbox(sandboxId);
+    const containers = this.#sources.containers.index.ofSandbox(sandboxId);
     const event: ContainerEvent = { containerId, type, createdAtNs: nowNs(), sandbox, containers };
     this.#recent.add(event);
     for (const queue of this.#queues) queue.push(event);

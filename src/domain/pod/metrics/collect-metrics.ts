@@ -29,7 +29,7 @@ export async function collectMetrics(
   families: MetricFamilies,
   sandbox: Sandbox,
 ): Promise<SandboxMetrics> {
-  const live = drivers.containers.ofSandbox(sandbox.id).filter(isLive);
+  const live = drivers.containers.index.ofSandbox(sandbox.id).filter(isLive);
   const [interfaces, facts] = await Promise.all([
     families.pod.length === 0 ? [] : networkCounters(drivers, sandbox),
     Promise.all(live.map((container) => collectFacts(drivers, layers, families.families, container))),

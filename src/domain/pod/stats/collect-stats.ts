@@ -36,7 +36,7 @@ export async function collectSandbox(
 ): Promise<SandboxStats> {
   if (!isReady(sandbox))
     return { sandbox, ...withoutSwap(noUsage), network: undefined, processes: undefined, containers: [] };
-  const live = drivers.containers.ofSandbox(sandbox.id).filter(isLive);
+  const live = drivers.containers.index.ofSandbox(sandbox.id).filter(isLive);
   const [own, network, containers] = await Promise.all([
     hasOwnGroup(drivers, sandbox) ? readOwnGroup(drivers, memory, sandbox) : undefined,
     networkCounters(drivers, sandbox),

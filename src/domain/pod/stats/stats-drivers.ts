@@ -8,7 +8,7 @@ import type { Logger } from "#observability/logger.ts";
 /** What usage is read from. */
 export interface StatsDrivers {
   sandboxes: Pick<SandboxStore, "index">;
-  containers: Pick<ContainerStore, "index" | "ofSandbox">;
+  containers: Pick<ContainerStore, "index">;
   usage: CgroupUsageReader;
   node: NodeStats;
   storage: Pick<Storage, "containerRoot" | "rootfsUsage">;

@@ -1,23 +1,14 @@
+import { noRecords } from "#domain/entity/no-records.ts";
 import { ContainerStore } from "#domain/container/container-store.ts";
 import type { Container } from "#domain/container/container.ts";
 import { exampleContainerRequest, exampleSandboxRequest } from "#domain/container/request-example.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { CgroupUsage, CgroupUsageReader, UsagePart } from "#drivers/cgroup/usage.ts";
-import type { Records } from "#drivers/records/index.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { StatsDrivers } from "./stats-drivers.ts";
 
 // Pods, containers and their usage for tests.
-
-function noRecords<T>(): Records<T> {
-  return {
-    load: () => Promise.resolve({ records: [], corrupt: [] }),
-    put: () => Promise.resolve(),
-    remove: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  };
-}
 
 export function exampleSandbox(changes: Partial<Sandbox> = {}): Sandbox {
   return {

@@ -81,7 +81,7 @@ describe("the list of container stats", () => {
       ...node.drivers.usage,
       async readUsage(group, parts) {
         if (group.endsWith("broken")) throw new Error("EIO");
-        if (group.endsWith("gone")) await node.containers.delete(exampleContainer("gone"));
+        if (group.endsWith("gone")) await node.containers.delete("gone");
         return node.drivers.usage.readUsage(group, parts);
       },
     };

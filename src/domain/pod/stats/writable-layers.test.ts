@@ -60,7 +60,7 @@ describe("the size of a writable layer", () => {
     const storage = { containerRoot: "/c", rootfsUsage: () => size.promise };
     const layers = new WritableLayers({ ...node.drivers, storage }, 60_000);
     const measuring = layers.measure(container);
-    await node.containers.delete(container);
+    await node.containers.delete(container.id);
     size.resolve({ usedBytes: 1, inodesUsed: 1 });
     await measuring;
     assert.equal(layers.usage(container), undefined);
