@@ -1,36 +1,26 @@
 import type { Config, Paths } from "#config/index.ts";
-import { ContainerExits } from "#domain/container/container-exits.ts";
-import type { ContainerDrivers } from "#domain/container/container-drivers.ts";
 import { ContainerStore } from "#domain/container/container-store.ts";
-import { infraRunner } from "#domain/container/infra.ts";
-import { ContainerStops } from "#domain/container/stop-container.ts";
 import { ImageService } from "#domain/image/image-service.ts";
 import { CheckpointService } from "#domain/pod/checkpoint-service.ts";
 import { ContainerService } from "#domain/pod/container-service.ts";
-import { InfraWatch } from "#domain/pod/infra-watch.ts";
-import { createEvents } from "#domain/pod/events/container-event-bus.ts";
 import { usersOfImage } from "#domain/pod/image-users.ts";
-import { createStats } from "#domain/pod/stats/stats-service.ts";
+import { InfraWatch } from "#domain/pod/infra-watch.ts";
 import { nodeService } from "#domain/pod/node-service.ts";
-import type { PodDrivers } from "#domain/pod/pod-drivers.ts";
-import { StreamSessions } from "#domain/pod/stream-sessions.ts";
 import { PodService } from "#domain/pod/pod-service.ts";
 import { recover } from "#domain/pod/recover.ts";
 import type { Afterwards } from "#domain/pod/recover.ts";
+import { StreamSessions } from "#domain/pod/stream-sessions.ts";
 import type { Runtime } from "#domain/runtime.ts";
-import type { SandboxDrivers } from "#domain/sandbox/sandbox-drivers.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
-import { StandbyNetworks } from "#domain/sandbox/standby-networks.ts";
-import { cgroupUsageReader } from "#drivers/cgroup/usage-reader.ts";
-import { procNodeStats } from "#drivers/node-stats/proc-node-stats.ts";
-import { containerLogs } from "#drivers/rootfs/container-logs.ts";
-import { rootfsAccess } from "#drivers/rootfs/rootfs-access.ts";
+import type { StandbyNetworks } from "#domain/sandbox/standby-networks.ts";
 import { berthVersion } from "#lib/berth-version.ts";
-import { InFlight } from "#lib/in-flight.ts";
 import type { Logger } from "#observability/logger.ts";
-import { containerSettings, pullSettings, sandboxSettings } from "./domain-settings.ts";
+import { pullSettings } from "./domain-settings.ts";
 import type { Drivers } from "./drivers.ts";
 import type { DaemonMetrics } from "./metrics.ts";
+import { buildObservers } from "./observers.ts";
+import type { Stores } from "./observers.ts";
+import { buildPodDrivers } from "./pod-drivers.ts";
 
 export interface Domain {
   runtime: Runtime;
@@ -41,7 +31,7 @@ export interface Domain {
   recover(): Promise<Afterwards>;
 }
 
-/** Hands the drivers to the domain. */
+/** Hands the drivers to the domain; `undo` closes what it keeps open. */
 export function buildDomain(
   config: () => Config,
   paths: Paths,
@@ -50,61 +40,15 @@ export function buildDomain(
   logger: Logger,
   undo: AsyncDisposableStack,
 ): Domain {
-  const sandboxStore = new SandboxStore(drivers.sandboxRecords);
-  const containerStore = new ContainerStore(drivers.containerRecords);
-  const images = buildImages(config, { sandboxStore, containerStore }, drivers, metrics, logger);
+  const stores: Stores = {
+    sandboxes: new SandboxStore(drivers.sandboxRecords),
+    containers: new ContainerStore(drivers.containerRecords),
+  };
+  const images = buildImages(config, stores, drivers, metrics, logger);
   undo.defer(() => images.close());
-
-  const { events, stats } = buildObservers(config(), { sandboxStore, containerStore }, drivers, metrics, logger);
-  undo.defer(() => stats.close());
-  const container: ContainerDrivers = {
-    ...drivers,
-    runtimes: drivers.handlers.runtimes,
-    store: containerStore,
-    sandboxes: sandboxStore,
-    images,
-    rootfs: rootfsAccess,
-    logs: containerLogs,
-    settings: containerSettings(config, paths, drivers),
-    publish(type, changed) {
-      if (type === "deleted") stats.forget(changed.id);
-      if (type === "stopped") metrics.containerEnded(changed, sandboxStore.index.current(changed.sandboxId));
-      events.publish(type, changed);
-    },
-    monitorLost: (lost) => metrics.monitorLost(lost, sandboxStore.index.current(lost.sandboxId)),
-    logger,
-  };
-  const settings = sandboxSettings(config(), drivers);
-  const standby = new StandbyNetworks(
-    { ...drivers, logger },
-    { count: config().berth.standbyNetworks, defaultSysctls: settings.defaultSysctls },
-  );
-  undo.defer(() => standby.close());
-  const sandbox: SandboxDrivers = {
-    ...drivers,
-    standby,
-    store: sandboxStore,
-    infra: infraRunner(container),
-    selinuxLevels: drivers.security.selinux,
-    settings,
-    onStep: metrics.step,
-    logger,
-  };
-  const exits = new ContainerExits(container);
-  undo.defer(() => exits.close());
-  const pod: PodDrivers = {
-    sandbox,
-    container,
-    exits,
-    stops: new ContainerStops(container, exits),
-    creations: new InFlight(),
-    publishSandbox(type, changed) {
-      if (type === "deleted") stats.forget(changed.id);
-      events.publishSandbox(type, changed);
-    },
-    stalled: metrics.stalled,
-    logger,
-  };
+  const observers = buildObservers(config(), stores, drivers, metrics, logger);
+  undo.defer(() => observers.stats.close());
+  const pod = buildPodDrivers(config, paths, drivers, { stores, images, observers, metrics, logger }, undo);
   const infra = new InfraWatch(pod);
   undo.defer(() => infra.close());
   const sandboxes = new PodService(pod, infra);
@@ -117,10 +61,10 @@ export function buildDomain(
       images,
       checkpoints: new CheckpointService(pod),
       node: buildNode(config, drivers, logger),
-      stats,
-      events,
+      stats: observers.stats,
+      events: observers.events,
     },
-    standby,
+    standby: pod.sandbox.standby,
     recover: () =>
       recover(pod, infra, {
         sandboxes: drivers.sandboxRecords,
@@ -132,7 +76,7 @@ export function buildDomain(
 
 function buildImages(
   config: () => Config,
-  { sandboxStore, containerStore }: { sandboxStore: SandboxStore; containerStore: ContainerStore },
+  stores: Stores,
   drivers: Drivers,
   metrics: DaemonMetrics,
   logger: Logger,
@@ -147,40 +91,9 @@ function buildImages(
     nodeAuthFile: () => config().image.pauseImageAuthFile,
     mountsArtifacts: config().image.ociArtifactMountSupport,
     pinnedPatterns: () => [config().image.pauseImage, ...config().image.pinnedImages],
-    usersOf: (imageId) => usersOfImage({ containers: containerStore, sandboxes: sandboxStore }, imageId),
+    usersOf: (imageId) => usersOfImage(stores, imageId),
     logger,
   });
-}
-
-function buildObservers(
-  config: Config,
-  { sandboxStore, containerStore }: { sandboxStore: SandboxStore; containerStore: ContainerStore },
-  drivers: Drivers,
-  metrics: DaemonMetrics,
-  logger: Logger,
-) {
-  const sources = { sandboxes: sandboxStore, containers: containerStore };
-  return {
-    events: createEvents(sources, {
-      enabled: true,
-      history: config.berth.eventHistory,
-      onDropped: metrics.eventDropped,
-    }),
-    stats: createStats(
-      {
-        ...sources,
-        usage: cgroupUsageReader(),
-        node: procNodeStats(),
-        storage: drivers.storage,
-        readInNetns: (pin, file) => drivers.thread.readInNetworkNamespace(pin, file),
-        logger,
-      },
-      {
-        collectionPeriodSeconds: config.stats.collectionPeriodSeconds,
-        includedPodMetrics: config.stats.includedPodMetrics,
-      },
-    ),
-  };
 }
 
 function buildNode(config: () => Config, drivers: Drivers, logger: Logger) {
