@@ -8,6 +8,10 @@ import type { Network } from "#drivers/cni/index.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import { type ClosableRegistryClient, createRegistryClient } from "#drivers/registry/client.ts";
+import { namespacedAuth } from "#drivers/registry/auth/namespaced-auth.ts";
+import type { NamespacedAuth } from "#drivers/registry/index.ts";
+import { signaturePolicies } from "#drivers/signature-policy/policy-files.ts";
+import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import { watchConfiguration } from "#drivers/registry/names/conf-watch.ts";
 import { createSecurity } from "#drivers/security/create-security.ts";
 import type { Security } from "#drivers/security/index.ts";
@@ -82,6 +86,26 @@ export function openRegistryClient(config: Config, logger: Logger): Promise<Clos
     ...(image.globalAuthFile === "" ? {} : { globalAuthFile: image.globalAuthFile }),
   };
   return createRegistryClient(options, logger);
+}
+
+/** Credential files per namespace, without those that an earlier daemon has used and left. */
+export async function openNamespacedAuth({ image }: Config, logger: Logger): Promise<NamespacedAuth> {
+  const auth = namespacedAuth(image.namespacedAuthDir);
+  // No reason not to serve: whoever may read there could have read the files before.
+  await auth
+    .sweep()
+    .catch((error: unknown) => logger.warn("used credential files of an earlier daemon cannot be removed", { error }));
+  return auth;
+}
+
+/** `signature_policy` and `signature_policy_dir`. */
+export function configuredSignaturePolicies(config: () => Config): SignaturePolicies {
+  return signaturePolicies({
+    file: () => config().image.signaturePolicy,
+    defaultFile: "/etc/containers/policy.json",
+    directory: config().image.signaturePolicyDir,
+    registriesDirectory: "/etc/containers/registries.d",
+  });
 }
 
 /** `auto_reload_registries`. A file that is not valid changes nothing. */

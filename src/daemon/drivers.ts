@@ -21,16 +21,13 @@ import { pinnedNamespaces } from "#drivers/namespaces/pinned-namespaces.ts";
 import { hostProcesses } from "#drivers/processes/host-processes.ts";
 import type { Processes } from "#drivers/processes/index.ts";
 import type { Records } from "#drivers/records/index.ts";
-import { RecordLog } from "#drivers/records/record-log.ts";
 import type { NamespacedAuth, RegistryClient } from "#drivers/registry/index.ts";
-import { namespacedAuth } from "#drivers/registry/auth/namespaced-auth.ts";
 import { bundlesIn } from "#drivers/rootfs/bundles.ts";
 import type { Bundles } from "#drivers/rootfs/index.ts";
 import { sandboxDirectories } from "#drivers/sandbox-files/sandbox-directory.ts";
 import type { SandboxFileStore } from "#drivers/sandbox-files/index.ts";
 import type { Security } from "#drivers/security/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
-import { signaturePolicies } from "#drivers/signature-policy/policy-files.ts";
 import { descriptorStreams } from "#drivers/streams/descriptor-streams.ts";
 import type { Streams } from "#drivers/streams/index.ts";
 import type { Storage } from "#drivers/storage/index.ts";
@@ -41,14 +38,17 @@ import { run } from "#kernel/spawn.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { Logger } from "#observability/logger.ts";
 import {
+  configuredSignaturePolicies,
   openCgroups,
   openMonitor,
+  openNamespacedAuth,
   openNetwork,
   openRegistryClient,
   openSecurity,
   openStorage,
   reloadOnChange,
 } from "./configured-drivers.ts";
+import { openRecords } from "./entity-records.ts";
 import { findHandlers } from "./runtime-handlers.ts";
 import type { Handlers } from "./runtime-handlers.ts";
 
@@ -100,27 +100,19 @@ export async function buildDrivers(
     undo.defer(() => driver.close());
     return driver;
   };
-  const [monitor, network, storage, registry, cgroups, security] = await settleAll([
+  const [monitor, network, storage, registry, cgroups, security, namespacedAuth] = await settleAll([
     opened(openMonitor(config(), paths, handlers, logger)),
     opened(openNetwork(config(), paths, logger)),
     opened(openStorage(config(), paths, logger)),
     opened(openRegistryClient(config(), logger)),
     opened(openCgroups(config(), handlers)),
     openSecurity(config(), logger),
+    openNamespacedAuth(config(), logger),
   ]);
   if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));
   const hooks = hookDirectories(runtime.hooksDir, logger);
   undo.defer(() => hooks.close());
-  const pullAuth = namespacedAuth(config().image.namespacedAuthDir);
   const runFiles = smallFilesIn(paths.runroot);
-  const sandboxRecords = new RecordLog<Sandbox>(paths.sandboxRecords, checkRecord);
-  undo.defer(() => sandboxRecords.close());
-  const containerRecords = new RecordLog<Container>(paths.containerRecords, checkRecord);
-  undo.defer(() => containerRecords.close());
-  // No reason not to serve: whoever may read there could have read the files before.
-  await pullAuth
-    .sweep()
-    .catch((error: unknown) => logger.warn("used credential files of an earlier daemon cannot be removed", { error }));
   return {
     thread,
     handlers,
@@ -131,13 +123,8 @@ export async function buildDrivers(
     defaultMounts: mountsConf(mountsFiles(runtime.defaultMountsFile), logger),
     storage,
     registry,
-    namespacedAuth: pullAuth,
-    signaturePolicies: signaturePolicies({
-      file: () => config().image.signaturePolicy,
-      defaultFile: "/etc/containers/policy.json",
-      directory: config().image.signaturePolicyDir,
-      registriesDirectory: "/etc/containers/registries.d",
-    }),
+    namespacedAuth,
+    signaturePolicies: configuredSignaturePolicies(config),
     imageVolumes: mountedVolumes(paths.imageVolumes),
     checkpoints: checkpointFiles(paths.checkpoints, handlers.monitorOf(handlers.runtimes.defaultHandler).env["PATH"]),
     cgroups,
@@ -147,8 +134,7 @@ export async function buildDrivers(
     hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),
     bundles: bundlesIn(paths.bundles, runFiles),
     streams: descriptorStreams(paths.execs, thread),
-    sandboxRecords,
-    containerRecords,
+    ...openRecords(paths, undo),
     bootId: bootId(),
     nodeName: hostname() || crio.root,
   };
@@ -157,14 +143,6 @@ export async function buildDrivers(
 /** The machine's own file, then the distribution's, unless one is configured. */
 function mountsFiles(configured: string): string[] {
   return configured === "" ? ["/etc/containers/mounts.conf", "/usr/share/containers/mounts.conf"] : [configured];
-}
-
-/** Records carry their version, so that a later berth knows what it reads. */
-function checkRecord(value: unknown): void {
-  const record = value as Partial<{ version: unknown; id: unknown }> | null;
-  if (typeof record !== "object" || record === null || typeof record.id !== "string")
-    throw new Error("it is no record");
-  if (record.version !== 1) throw new Error(`its version is ${String(record.version)}, this berth reads version 1`);
 }
 
 /** Tells this daemon from others of the machine, in what all of them see. */
