@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { hasErrno } from "#errors/domain-error.ts";
 import { isAlive, type ProcessIdentity } from "#kernel/process-identity.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { checkpointPart } from "#spec/checkpoint.ts";
 import type { CheckpointBindMount } from "#spec/checkpoint.ts";
+import { checkLocation, packFiles, packParts, partialPath } from "./dump-archive.ts";
 import type { CheckpointDumps } from "./index.ts";
 import type { Tar } from "./tar-program.ts";
 
@@ -62,36 +62,16 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
     },
 
     async packChanges(id, root, signal) {
-      const args = [
-        "--create",
-        `--file=${placeOf(id, "parts", checkpointPart.rootfsDiff)}`,
-        `--directory=${root}`,
-        "--numeric-owner",
-        "--xattrs",
-        "--xattrs-include=security.capability",
-        "--xattrs-include=user.*",
-        "--no-recursion",
-        "--null",
-        "--verbatim-files-from",
-        `--files-from=${placeOf(id, "list")}`,
-      ];
-      await tar(`container ${id}: packing what it has written`, args, signal);
+      const what = `container ${id}: packing what it has written`;
+      const files = { root, listFile: placeOf(id, "list") };
+      await packFiles(tar, what, files, placeOf(id, "parts", checkpointPart.rootfsDiff), signal);
     },
 
     async pack(id, location, signal) {
-      const parts = await readdir(placeOf(id, "parts"));
-      const unique = randomBytes(6).toString("hex");
-      const partial = path.join(path.dirname(location), `.${path.basename(location)}.${unique}.partial`);
+      const partial = partialPath(location);
       // From here on a later start knows what to remove.
       await writeFile(packingFile(id), partial);
-      await createEmpty(id, location, partial);
-      const args = ["--create", `--file=${partial}`, `--directory=${placeOf(id, "parts")}`, "--numeric-owner", "--"];
-      // Small parts first: whoever only shows an archive finds them without reading the memory.
-      const ordered = parts.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-      await tar(`container ${id}: writing the checkpoint ${location}`, [...args, ...ordered], signal);
-      await sync(partial);
-      signal.throwIfAborted();
-      await rename(partial, location);
+      await packParts(tar, `container ${id}`, placeOf(id, "parts"), { partial, location }, signal);
     },
   };
 }
@@ -113,23 +93,6 @@ async function readProcess(file: string): Promise<ProcessIdentity | undefined> {
   }
 }
 
-async function checkLocation(location: string): Promise<void> {
-  const kindOf = async (file: string): Promise<"directory" | "other" | undefined> => {
-    try {
-      return (await stat(file)).isDirectory() ? "directory" : "other";
-    } catch (error) {
-      if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-      throw error;
-    }
-  };
-  if (!path.isAbsolute(location) || location.endsWith("/"))
-    throw new DomainError("invalid-argument", `a checkpoint needs the absolute path of a file, not ${location}`);
-  if ((await kindOf(path.dirname(location))) !== "directory")
-    throw new DomainError("failed-precondition", `the directory of ${location} does not exist`);
-  if ((await kindOf(location)) === "directory")
-    throw new DomainError("invalid-argument", `${location} is a directory: a checkpoint is written to a file`);
-}
-
 function describe(mounts: readonly { source: string; destination: string }[]): Promise<CheckpointBindMount[]> {
   return Promise.all(
     mounts.map(async ({ source, destination }) => {
@@ -142,27 +105,4 @@ function describe(mounts: readonly { source: string; destination: string }[]): P
       };
     }),
   );
-}
-
-function rank(name: string): number {
-  if (name === checkpointPart.images) return 2;
-  return name === checkpointPart.rootfsDiff || name === checkpointPart.log ? 1 : 0;
-}
-
-async function createEmpty(id: string, location: string, partial: string): Promise<void> {
-  try {
-    await writeFile(partial, "", { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    const message = `container ${id}: no checkpoint can be written to ${location}: ${messageOf(error)}`;
-    throw new DomainError("failed-precondition", message, { cause: error });
-  }
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
