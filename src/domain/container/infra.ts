@@ -4,6 +4,7 @@ import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { providedMounts, sandboxFacts } from "./pod-inputs.ts";
 import { rootView } from "./root-view.ts";
+import type { OciSpec } from "#spec/oci-runtime.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
 
@@ -13,28 +14,6 @@ import { buildSandboxSpec } from "./oci-spec/build-sandbox-spec.ts";
  */
 export function infraRunner(drivers: ContainerDrivers): InfraRunner {
   const { settings, storage, bundles, monitor, runtimes, cgroups } = drivers;
-
-  async function specOf(sandbox: Sandbox, image: ImageInUse, rootfs: string): Promise<string> {
-    const handler = runtimes.get(sandbox.runtimeHandler).handler;
-    const { seccomp } = sandbox.request.linux.securityContext;
-    const { spec } = buildSandboxSpec({
-      host: drivers.security.facts,
-      policy: await settings.specPolicy(handler),
-      sandbox: sandboxFacts(sandbox),
-      infra: {
-        name: `k8s_POD_${sandbox.request.metadata.name}`,
-        createdAt: new Date(Number(BigInt(sandbox.createdAtNs) / 1_000_000n)),
-        command: settings.pauseCommand,
-        imageConfig: image.config,
-        rootfs: { path: rootfs, passwd: "", group: "" },
-        provided: providedMounts(sandbox),
-        cpuset: settings.infraCpuset,
-        seccompText:
-          seccomp.type === "localhost" ? await drivers.security.readSeccompProfile(seccomp.localhostRef) : undefined,
-      },
-    });
-    return encodeOci(spec);
-  }
 
   return {
     isNeeded(sandbox) {
@@ -49,7 +28,9 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         image.chainIds,
         rootView(drivers, sandbox, undefined),
       );
-      const bundle = await bundles.create(sandbox.id, { "config.json": await specOf(sandbox, image, mountPath) });
+      const bundle = await bundles.create(sandbox.id, {
+        "config.json": encodeOci(await infraSpec(drivers, sandbox, image, mountPath)),
+      });
       const runtime = runtimes.get(sandbox.runtimeHandler);
       const { container, monitor: watcher } = await monitor.create({
         id: sandbox.id,
@@ -87,4 +68,29 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
       await monitor.forget(sandbox.id);
     },
   };
+}
+
+async function infraSpec(
+  { runtimes, settings, security }: ContainerDrivers,
+  sandbox: Sandbox,
+  image: ImageInUse,
+  rootfs: string,
+): Promise<OciSpec> {
+  const { seccomp } = sandbox.request.linux.securityContext;
+  const { spec } = buildSandboxSpec({
+    host: security.facts,
+    policy: await settings.specPolicy(runtimes.get(sandbox.runtimeHandler).handler),
+    sandbox: sandboxFacts(sandbox),
+    infra: {
+      name: `k8s_POD_${sandbox.request.metadata.name}`,
+      createdAt: new Date(Number(BigInt(sandbox.createdAtNs) / 1_000_000n)),
+      command: settings.pauseCommand,
+      imageConfig: image.config,
+      rootfs: { path: rootfs, passwd: "", group: "" },
+      provided: providedMounts(sandbox),
+      cpuset: settings.infraCpuset,
+      seccompText: seccomp.type === "localhost" ? await security.readSeccompProfile(seccomp.localhostRef) : undefined,
+    },
+  });
+  return spec;
 }
