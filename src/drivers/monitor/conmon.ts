@@ -1,16 +1,14 @@
-import { watch } from "node:fs";
-import type { FSWatcher } from "node:fs";
-import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { SmallFiles } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import type { Logger } from "#observability/logger.ts";
 import { conmonArguments, type ConmonProgram, type ConmonSettings } from "./conmon-arguments.ts";
+import { reopenLog, resizeTerminal } from "./control-fifo.ts";
+import { ExitRecords } from "./exit-records.ts";
 import { findMonitors, haltMonitors } from "./find-monitors.ts";
 import { launchConmon } from "./launch-conmon.ts";
-import { onceRemade } from "./remade-log.ts";
-import type { ExitRecord, LaunchedMonitor, Monitor, MonitoredCreate } from "./index.ts";
+import type { LaunchedMonitor, Monitor, MonitoredCreate } from "./index.ts";
 
 export interface ConmonOptions extends ConmonSettings {
   /** The program that watches the containers of a runtime handler. */
@@ -24,9 +22,7 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
   await mkdir(options.exitsDirectory, { recursive: true, mode: 0o711 });
   await mkdir(options.attachDirectory, { recursive: true, mode: 0o711 });
   const helpTexts = new HelpTexts();
-  const listeners = new Set<(id: string) => void>();
-  const watcher = watchExits(options.exitsDirectory, listeners, logger);
-  const recordOf = (id: string): string => path.join(options.exitsDirectory, id);
+  const exits = new ExitRecords(options.exitsDirectory, logger);
 
   const launch = async (request: MonitoredCreate): Promise<LaunchedMonitor> => {
     const program = options.program(request.runtime.handler);
@@ -50,26 +46,13 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
       haltMonitors(id, bundle);
     },
 
-    async reopenLog(id, bundle, logPath) {
-      const reopen = "2 0 0\n";
-      await onceRemade(id, logPath, () => writeControl(bundle, reopen));
-    },
-
-    async resizeTerminal(bundle, size) {
-      await writeControl(bundle, `1 ${size.height} ${size.width}\n`);
-    },
-
-    async exitRecord(id, bundle) {
-      return readExitRecord(recordOf(id), bundle);
-    },
-
-    onExit(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    reopenLog,
+    resizeTerminal,
+    exitRecord: (id, bundle) => exits.read(id, bundle),
+    onExit: (listener) => exits.onAppearance(listener),
 
     async forget(id) {
-      await rm(recordOf(id), { force: true });
+      await exits.remove(id);
       await rm(path.join(options.attachDirectory, id), { recursive: true, force: true });
     },
 
@@ -78,19 +61,9 @@ export async function createConmon(options: ConmonOptions, logger: Logger): Prom
     },
 
     close() {
-      watcher.close();
+      exits.close();
     },
   };
-}
-
-/** conmon renames the record in from a temporary name, which begins with a dot. */
-function watchExits(directory: string, listeners: ReadonlySet<(id: string) => void>, logger: Logger): FSWatcher {
-  const watcher = watch(directory, (_event, name) => {
-    if (name === null || name.startsWith(".")) return;
-    for (const listener of listeners) listener(name);
-  });
-  watcher.on("error", (error) => logger.error(`watching ${directory} for ended containers failed`, { error }));
-  return watcher;
 }
 
 /** What each program's `--help` says, asked once. */
@@ -105,41 +78,5 @@ class HelpTexts {
     // A machine under load may answer the next time.
     asked.catch(() => this.#texts.delete(program));
     return asked;
-  }
-}
-
-async function readExitRecord(file: string, bundle: string): Promise<ExitRecord | undefined> {
-  try {
-    const [text, { ctimeNs }] = await Promise.all([readFile(file, "utf8"), stat(file, { bigint: true })]);
-    const exitCode = Number.parseInt(text, 10);
-    if (Number.isNaN(exitCode)) return undefined;
-    const oomKilled = await stat(path.join(bundle, "oom")).then(
-      () => true,
-      () => false,
-    );
-    return { exitCode, finishedAtNs: String(ctimeNs), oomKilled };
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
-/** The control fifo has a reader as long as the monitor lives; without one the open fails instead of waiting. */
-async function writeControl(bundle: string, command: string): Promise<void> {
-  const fifo = path.join(bundle, "ctl");
-  const writeOnlyNonBlocking = 0o4001;
-  try {
-    const handle = await open(fifo, writeOnlyNonBlocking);
-    try {
-      await handle.write(command);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new DomainError(
-      "failed-precondition",
-      `the monitor of ${bundle} does not listen on ${fifo}: ${messageOf(error)}`,
-      { cause: error },
-    );
   }
 }
