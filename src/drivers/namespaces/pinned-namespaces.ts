@@ -9,7 +9,7 @@ import { sysctlPath } from "#kernel/sysctl-path.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { NamespaceKind, Namespaces } from "./index.ts";
 
-type IdMaps = NonNullable<Parameters<Namespaces["pin"]>[2]["idMaps"]>;
+type NamespaceSettings = Parameters<Namespaces["pin"]>[2];
 
 const kinds: readonly NamespaceKind[] = ["net", "ipc", "uts", "user"];
 
@@ -18,14 +18,6 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
   const directoryOf = (kind: NamespaceKind): string => path.join(directory, `${kind}ns`);
   const pinOf = (kind: NamespaceKind, id: string): string => path.join(directoryOf(kind), id);
   let made: Promise<unknown> | undefined;
-
-  async function makeInUserNamespace(request: NamespacesRequest, idMaps: IdMaps): Promise<void> {
-    await using holder = await holdUserNamespace(
-      request.pins.map((pin) => pin.kind),
-      idMaps,
-    );
-    await thread.makeNamespaces({ ...request, of: holder.pid });
-  }
 
   async function unpin(kind: NamespaceKind, id: string): Promise<void> {
     const pin = pinOf(kind, id);
@@ -45,13 +37,7 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
       await made;
       const pins = wanted.map((kind) => ({ kind, path: pinOf(kind, sandboxId) }));
       try {
-        const request = {
-          pins,
-          sysctls: settings.sysctls,
-          ...(settings.hostname !== undefined && wanted.includes("uts") ? { hostname: settings.hostname } : {}),
-        };
-        if (settings.idMaps === undefined) await thread.makeNamespaces(request);
-        else await makeInUserNamespace(request, settings.idMaps);
+        await makeNamespaces(thread, pins, settings);
       } catch (error) {
         // Those that the sandbox had before are not ours to take away.
         await settleAll(wanted.map((kind) => unpin(kind, sandboxId)));
@@ -79,6 +65,23 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
       }
     },
   };
+}
+
+/** Makes them in this process's user namespace, or with one of their own when ids are mapped. */
+async function makeNamespaces(
+  thread: KernelThread,
+  pins: NamespacesRequest["pins"],
+  { sysctls, hostname, idMaps }: NamespaceSettings,
+): Promise<void> {
+  const kindsMade = pins.map((pin) => pin.kind);
+  const request = {
+    pins,
+    sysctls,
+    ...(hostname !== undefined && kindsMade.includes("uts") ? { hostname } : {}),
+  };
+  if (idMaps === undefined) return thread.makeNamespaces(request);
+  await using holder = await holdUserNamespace(kindsMade, idMaps);
+  await thread.makeNamespaces({ ...request, of: holder.pid });
 }
 
 function pinError(

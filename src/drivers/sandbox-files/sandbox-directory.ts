@@ -15,33 +15,21 @@ export function sandboxDirectories(
   const directoryOf = (id: string): string => path.join(directory, id);
   const shmOf = (id: string): string => path.join(directoryOf(id), "shm");
 
-  async function write(file: string, content: string, label: string): Promise<string> {
-    await files.write(file, content, 0o644);
-    if (label !== "") setXattr(file, "security.selinux", Buffer.from(`${label}\0`));
-    return file;
-  }
-
   return {
     async create(sandboxId, content) {
       const own = directoryOf(sandboxId);
       const label = content.mountLabel;
       try {
         await files.makeDirectory(own, 0o711);
+        const resolvText = content.resolvConf ?? (await readIfThere(options.hostResolvConf));
         const [resolvConf, hostname] = await Promise.all([
-          write(
-            path.join(own, "resolv.conf"),
-            content.resolvConf ?? (await readIfThere(options.hostResolvConf)),
-            label,
-          ),
-          write(path.join(own, "hostname"), `${content.hostname}\n`, label),
+          writeLabelled(files, path.join(own, "resolv.conf"), resolvText, label),
+          writeLabelled(files, path.join(own, "hostname"), `${content.hostname}\n`, label),
         ]);
         if (content.shmSizeBytes === undefined) return { resolvConf, hostname };
         const shm = shmOf(sandboxId);
         await files.makeDirectory(shm, 0o1777);
-        const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
-        // A label's categories have a comma, which would end the option.
-        const context = label === "" ? "" : `,context="${label}"`;
-        mount("shm", shm, "tmpfs", flags, `mode=1777,size=${content.shmSizeBytes}${context}`);
+        mountShm(shm, content.shmSizeBytes, label);
         return { resolvConf, hostname, shm };
       } catch (error) {
         await this.remove(sandboxId);
@@ -54,7 +42,7 @@ export function sandboxDirectories(
     },
 
     async writeHosts(sandboxId, content, mountLabel) {
-      return write(path.join(directoryOf(sandboxId), "hosts"), content, mountLabel);
+      return writeLabelled(files, path.join(directoryOf(sandboxId), "hosts"), content, mountLabel);
     },
 
     async unmount(sandboxId) {
@@ -70,6 +58,20 @@ export function sandboxDirectories(
       return readdir(directory).catch(() => []);
     },
   };
+}
+
+/** Gives the path of the file. */
+async function writeLabelled(files: SmallFiles, file: string, content: string, label: string): Promise<string> {
+  await files.write(file, content, 0o644);
+  if (label !== "") setXattr(file, "security.selinux", Buffer.from(`${label}\0`));
+  return file;
+}
+
+function mountShm(directory: string, sizeBytes: number, label: string): void {
+  const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
+  // A label's categories have a comma, which would end the option.
+  const context = label === "" ? "" : `,context="${label}"`;
+  mount("shm", directory, "tmpfs", flags, `mode=1777,size=${sizeBytes}${context}`);
 }
 
 async function readIfThere(file: string): Promise<string> {
