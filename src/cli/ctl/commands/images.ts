@@ -1,7 +1,7 @@
 import { ImageService, ListImagesResponseSchema, type Image } from "#cri/gen/runtime/v1/api_pb.ts";
 import { bytes, shortId } from "../readable.ts";
-import { printJson, type Subcommand } from "../subcommand.ts";
-import { table } from "../table.ts";
+import { printList, quietOption } from "../print-list.ts";
+import type { Subcommand } from "../subcommand.ts";
 
 export const images: Subcommand = {
   name: "images",
@@ -11,21 +11,17 @@ export const images: Subcommand = {
   maxOperands: 1,
   options: {
     digests: { kind: "flag", help: "also the digests that the images were pulled by" },
-    quiet: { kind: "flag", short: "q", help: "only ids, whole" },
+    quiet: quietOption,
   },
-  async run({ client, arguments: given, operands, json, stdout }) {
+  async run(invocation) {
+    const { client, arguments: given, operands } = invocation;
     const [name] = operands;
     const filter = name === undefined ? {} : { image: { image: name } };
     const answer = await client.call(ImageService.method.listImages, { filter });
     const digests = given.flag("digests");
-    if (json) {
-      printJson(stdout, ListImagesResponseSchema, answer);
-    } else if (given.flag("quiet")) {
-      stdout.write(answer.images.map(({ id }) => `${id}\n`).join(""));
-    } else {
-      const titles = ["IMAGE", "TAG", ...(digests ? ["DIGEST"] : []), "IMAGE ID", "SIZE"];
-      stdout.write(table(titles, answer.images.flatMap((image) => rows(image, digests)).sort(byFirstCells)));
-    }
+    const titles = ["IMAGE", "TAG", ...(digests ? ["DIGEST"] : []), "IMAGE ID", "SIZE"];
+    const sorted = answer.images.flatMap((image) => rows(image, digests)).sort(byFirstCells);
+    printList(invocation, [ListImagesResponseSchema, answer], answer.images, titles, sorted);
     return 0;
   },
 };

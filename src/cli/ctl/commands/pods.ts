@@ -6,8 +6,8 @@ import {
   type PodSandbox,
 } from "#cri/gen/runtime/v1/api_pb.ts";
 import { age, enumWord, shortId } from "../readable.ts";
-import { printJson, type Subcommand } from "../subcommand.ts";
-import { table } from "../table.ts";
+import { printList, quietOption } from "../print-list.ts";
+import type { Subcommand } from "../subcommand.ts";
 
 export const pods: Subcommand = {
   name: "pods",
@@ -18,21 +18,18 @@ export const pods: Subcommand = {
   options: {
     ready: { kind: "flag", help: "only pods that are ready" },
     namespace: { kind: "text", short: "n", help: "only pods of this Kubernetes namespace" },
-    quiet: { kind: "flag", short: "q", help: "only ids, whole" },
+    quiet: quietOption,
   },
-  async run({ client, arguments: given, json, stdout }) {
+  async run(invocation) {
+    const { client, arguments: given } = invocation;
     const filter = given.flag("ready") ? { state: { state: PodSandboxState.SANDBOX_READY } } : {};
     const answer = await client.call(RuntimeService.method.listPodSandbox, { filter });
     const namespace = given.text("namespace");
     answer.items = answer.items
       .filter(({ metadata }) => namespace === undefined || metadata?.namespace === namespace)
       .sort((one, other) => Number(other.createdAt - one.createdAt));
-    if (json) printJson(stdout, ListPodSandboxResponseSchema, answer);
-    else if (given.flag("quiet")) stdout.write(answer.items.map(({ id }) => `${id}\n`).join(""));
-    else
-      stdout.write(
-        table(["POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT", "HANDLER"], rows(answer.items)),
-      );
+    const titles = ["POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT", "HANDLER"];
+    printList(invocation, [ListPodSandboxResponseSchema, answer], answer.items, titles, rows(answer.items));
     return 0;
   },
 };

@@ -7,8 +7,8 @@ import {
 } from "#cri/gen/runtime/v1/api_pb.ts";
 import { findPod } from "../find.ts";
 import { age, enumWord, shortId } from "../readable.ts";
-import { printJson, type Subcommand } from "../subcommand.ts";
-import { table } from "../table.ts";
+import { printList, quietOption } from "../print-list.ts";
+import type { Subcommand } from "../subcommand.ts";
 
 export const ps: Subcommand = {
   name: "ps",
@@ -19,9 +19,10 @@ export const ps: Subcommand = {
   options: {
     all: { kind: "flag", short: "a", help: "also containers that do not run" },
     pod: { kind: "text", short: "p", help: "only containers of this pod" },
-    quiet: { kind: "flag", short: "q", help: "only ids, whole" },
+    quiet: quietOption,
   },
-  async run({ client, arguments: given, json, stdout }) {
+  async run(invocation) {
+    const { client, arguments: given } = invocation;
     const pod = given.text("pod");
     const answer = await client.call(RuntimeService.method.listContainers, {
       filter: {
@@ -30,12 +31,8 @@ export const ps: Subcommand = {
       },
     });
     answer.containers.sort((one, other) => Number(other.createdAt - one.createdAt));
-    if (json) printJson(stdout, ListContainersResponseSchema, answer);
-    else if (given.flag("quiet")) stdout.write(answer.containers.map(({ id }) => `${id}\n`).join(""));
-    else
-      stdout.write(
-        table(["CONTAINER", "IMAGE", "CREATED", "STATE", "NAME", "ATTEMPT", "POD ID"], rows(answer.containers)),
-      );
+    const titles = ["CONTAINER", "IMAGE", "CREATED", "STATE", "NAME", "ATTEMPT", "POD ID"];
+    printList(invocation, [ListContainersResponseSchema, answer], answer.containers, titles, rows(answer.containers));
     return 0;
   },
 };
