@@ -8,8 +8,8 @@ import type { OciLinux, OciProcess, OciSpec } from "#spec/oci-runtime.ts";
 import { noResources } from "../no-resources.ts";
 import { containerAnnotations, usersAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
-import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
 import { applyCdiEdits } from "./cdi-edits.ts";
+import { buildConfinement, type Confinement } from "./confinement.ts";
 import { runsSystemd } from "./default-mounts.ts";
 import { buildDevices } from "./devices.ts";
 import { gomaxprocs } from "./gomaxprocs.ts";
@@ -19,7 +19,6 @@ import { buildNamespaces, hasUserNamespace, userNamespaceMaps } from "./namespac
 import { processArgs, processCwd, processEnv } from "./process.ts";
 import { buildResources, oomScoreAdj } from "./resources.ts";
 import { buildRlimits } from "./rlimits.ts";
-import { buildSeccomp, type SeccompResult } from "./seccomp.ts";
 import type { ContainerSpecInputs } from "./spec-inputs.ts";
 import { unifiedByAnnotation } from "./unified-annotation.ts";
 import { parseUmask, type ResolvedUser, resolveUser } from "./user.ts";
@@ -38,16 +37,13 @@ export interface BuiltSpec {
 }
 
 /** What several sections of config.json need to know. */
-interface Parts {
+interface Parts extends Confinement {
   args: string[];
   user: ResolvedUser;
-  capabilities: CapabilityResult;
-  seccomp: SeccompResult;
   labels: SelinuxLabels;
   mounts: MountResult;
   /** Those of the pod and the container that are allowed to have an effect. */
   annotations: Record<string, string>;
-  warnings: string[];
 }
 
 /**
@@ -77,38 +73,26 @@ export function buildContainerSpec(inputs: ContainerSpecInputs): BuiltSpec {
 }
 
 function buildParts(inputs: ContainerSpecInputs): Parts {
-  const { host, policy, container } = inputs;
+  const { policy, container } = inputs;
   const { securityContext } = container.request.linux;
   const image = container.image.config.config ?? {};
   const args = processArgs(container.request, image);
   const annotations = allowedAnnotations(usersAnnotations(inputs), policy.allowedAnnotations);
-  const capabilities = buildCapabilities({
-    request: securityContext.capabilities,
-    privileged: securityContext.privileged,
-    defaults: policy.defaultCapabilities,
-    addInheritable: policy.addInheritableCapabilities,
-    bounding: host.capabilities.bounding,
-  });
-  const seccomp = buildSeccomp({
-    profile: securityContext.seccomp,
-    localhostText: container.seccompText,
-    privileged: securityContext.privileged,
-    enabled: host.seccomp.enabled,
-    defaultProfile: policy.seccompProfile,
-    privilegedProfile: policy.privilegedSeccompProfile,
-    architecture: host.architecture,
-    capabilities: capabilities.capabilities.bounding,
-    kernelRelease: host.kernelRelease,
+  const confinement = buildConfinement(inputs, {
+    capabilities: { request: securityContext.capabilities, privileged: securityContext.privileged },
+    seccomp: {
+      profile: securityContext.seccomp,
+      localhostText: container.seccompText,
+      privileged: securityContext.privileged,
+    },
   });
   return {
     args,
     user: resolveUser({ ...securityContext, imageUser: image.User ?? "", ...container.rootfs }),
-    capabilities,
-    seccomp,
+    ...confinement,
     labels: labelsOf(inputs, args),
     mounts: mountsOf(inputs, args, annotations),
     annotations,
-    warnings: [...capabilityWarnings(capabilities), ...seccomp.warnings],
   };
 }
 

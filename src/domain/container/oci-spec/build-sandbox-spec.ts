@@ -6,13 +6,12 @@ import type { OciLinux, OciMount, OciNamespace, OciProcess, OciSpec } from "#spe
 import { sandboxAnnotations } from "./annotations.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { type BuiltSpec, ociVersion } from "./build-container-spec.ts";
-import { buildCapabilities, capabilityWarnings, type CapabilityResult } from "./capabilities.ts";
+import { buildConfinement, type Confinement } from "./confinement.ts";
 import { buildDevices } from "./devices.ts";
 import { buildMounts } from "./mounts.ts";
 import { buildNamespaces, hasUserNamespace, userNamespaceMaps } from "./namespaces.ts";
 import { processArgs, processCwd, processEnv } from "./process.ts";
 import { oomScoreAdj } from "./resources.ts";
-import { buildSeccomp, type SeccompResult } from "./seccomp.ts";
 import type { RootfsFacts, SandboxFacts, SpecPolicy } from "./spec-inputs.ts";
 import { type ResolvedUser, resolveUser } from "./user.ts";
 
@@ -43,10 +42,8 @@ const infraOomScoreAdj = -998;
 const infraCpuShares = 2;
 
 /** What several sections of config.json need to know. */
-interface Parts {
+interface Parts extends Confinement {
   user: ResolvedUser;
-  capabilities: CapabilityResult;
-  seccomp: SeccompResult;
   labels: SelinuxLabels;
 }
 
@@ -57,7 +54,7 @@ interface Parts {
 export function buildSandboxSpec(inputs: SandboxSpecInputs): BuiltSpec {
   const { host, policy, sandbox, infra } = inputs;
   const parts = buildParts(inputs);
-  const { user, capabilities, seccomp, labels } = parts;
+  const { user, seccomp, labels } = parts;
   const oom = oomScoreAdj(infraOomScoreAdj, {
     oomScoreAdj: host.oomScoreAdj,
     canLower: host.capabilities.effective.includes("CAP_SYS_RESOURCE"),
@@ -76,30 +73,23 @@ export function buildSandboxSpec(inputs: SandboxSpecInputs): BuiltSpec {
       seccompName: seccomp.name,
     }),
   };
-  const warnings = [...capabilityWarnings(capabilities), ...seccomp.warnings, ...[oom.warning ?? []].flat()];
+  const warnings = [...parts.warnings, ...[oom.warning ?? []].flat()];
   return { spec, warnings, user, labels, seccompName: seccomp.name };
 }
 
 function buildParts({ host, policy, sandbox, infra }: SandboxSpecInputs): Parts {
   const { securityContext } = sandbox.request.linux;
-  const capabilities = buildCapabilities({
-    request: { add: [], drop: [], addAmbient: [] },
-    privileged: false,
-    defaults: policy.defaultCapabilities,
-    addInheritable: policy.addInheritableCapabilities,
-    bounding: host.capabilities.bounding,
-  });
-  const seccomp = buildSeccomp({
-    profile: securityContext.seccomp,
-    localhostText: infra.seccompText,
-    privileged: securityContext.privileged,
-    enabled: host.seccomp.enabled,
-    defaultProfile: policy.seccompProfile,
-    privilegedProfile: policy.privilegedSeccompProfile,
-    architecture: host.architecture,
-    capabilities: capabilities.capabilities.bounding,
-    kernelRelease: host.kernelRelease,
-  });
+  const confinement = buildConfinement(
+    { host, policy },
+    {
+      capabilities: { request: { add: [], drop: [], addAmbient: [] }, privileged: false },
+      seccomp: {
+        profile: securityContext.seccomp,
+        localhostText: infra.seccompText,
+        privileged: securityContext.privileged,
+      },
+    },
+  );
   const labels = selinuxLabels({
     facts: host.selinux,
     options: securityContext.selinux,
@@ -109,7 +99,7 @@ function buildParts({ host, policy, sandbox, infra }: SandboxSpecInputs): Parts 
     level: sandbox.selinuxLevel,
     kind: policy.runtimeKind === "vm" ? "kvm" : "container",
   });
-  return { user: infraUser({ host, policy, sandbox, infra }), capabilities, seccomp, labels };
+  return { ...confinement, user: infraUser({ host, policy, sandbox, infra }), labels };
 }
 
 function infraUser({ sandbox, infra }: SandboxSpecInputs): ResolvedUser {
