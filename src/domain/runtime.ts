@@ -3,6 +3,7 @@ import type { ContainerRequest } from "#domain/container/request.ts";
 import type { Image, LayerProgress, PullRequest } from "#domain/image/image.ts";
 import type { LinuxResources, SandboxRequest } from "#domain/sandbox/request.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import type { Pressure } from "#spec/pressure.ts";
 
 // What the edges call: the CRI server and the streaming server see these interfaces and nothing behind them. Ids given in are
 // full ids or unique prefixes; an ambiguous prefix is invalid-argument, an unknown one not-found unless said otherwise.
@@ -109,22 +110,6 @@ export interface Node {
   cgroupDriver(): "systemd" | "cgroupfs";
   /** From the kubelet; berth's networks take their addresses from CNI, so it is only noted. */
   updatePodCidr(podCidr: string): void;
-}
-
-/** One line of a cgroup's pressure file. */
-export interface PressureLine {
-  /** Microseconds, as the kernel counts. */
-  totalUs: number;
-  /** Shares of time in percent, over 10, 60 and 300 seconds. */
-  avg10: number;
-  avg60: number;
-  avg300: number;
-}
-
-/** Pressure stall information: "some" tasks waited, or all of them ("full") did. */
-export interface Pressure {
-  some: PressureLine;
-  full: PressureLine;
 }
 
 export interface CpuUsage {

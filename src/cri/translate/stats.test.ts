@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import type { ContainerStats, Pressure } from "#domain/runtime.ts";
+import type { ContainerStats } from "#domain/runtime.ts";
+import type { Pressure } from "#spec/pressure.ts";
 import { exampleContainer, exampleSandbox } from "#domain/pod/entity-examples.ts";
 import {
   ContainerEventResponseSchema,

@@ -1,13 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  CpuUsage,
-  IoUsage,
-  MemoryUsage,
-  NetworkUsage,
-  Pressure,
-  PressureLine,
-  SwapUsage,
-} from "#domain/runtime.ts";
+import type { CpuUsage, IoUsage, MemoryUsage, NetworkUsage, SwapUsage } from "#domain/runtime.ts";
+import type { Pressure, PressureLine } from "#spec/pressure.ts";
 import type {
   CpuUsageSchema,
   IoUsageSchema,

@@ -1,3 +1,4 @@
+import type { RegistryAuth } from "#drivers/registry/index.ts";
 import type { Digest, ImageConfig } from "#spec/oci-image.ts";
 
 /** An image as the CRI shows it. Never changed in place: for an image that has changed there is another object. */
@@ -18,14 +19,7 @@ export interface Image {
 export interface PullRequest {
   /** As the user wrote it. */
   image: string;
-  auth: {
-    username?: string;
-    password?: string;
-    auth?: string;
-    identityToken?: string;
-    registryToken?: string;
-    serverAddress?: string;
-  };
+  auth: RegistryAuth;
   /** Namespace of the pod that wants it; empty when there is none. */
   namespace: string;
   /** The only credential file to ask when none waits for the namespace. */

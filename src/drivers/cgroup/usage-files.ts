@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
+import type { Pressure, PressureLine } from "#spec/pressure.ts";
 import type {
   CgroupCpu,
   CgroupHugetlb,
@@ -10,8 +11,6 @@ import type {
   CgroupPids,
   CgroupPressure,
   CgroupSwap,
-  Pressure,
-  PressureLine,
 } from "./usage.ts";
 
 /** The parts of one group, each read when asked for and undefined when it is not counted. */

@@ -1,3 +1,5 @@
+import type { Pressure } from "#spec/pressure.ts";
+
 /** What can be read of a group; each is a few files, so ask for what is needed. */
 export type UsagePart =
   | "cpu"
@@ -52,20 +54,6 @@ export interface CgroupSwap {
   usageBytes: number;
   /** Of swap alone; undefined without a limit. */
   limitBytes: number | undefined;
-}
-
-/** One line of a pressure file: microseconds since the group was made, and percent of the last 10, 60 and 300 seconds. */
-export interface PressureLine {
-  totalUs: number;
-  avg10: number;
-  avg60: number;
-  avg300: number;
-}
-
-/** Pressure stall information: "some" tasks waited, or all of them ("full") did. */
-export interface Pressure {
-  some: PressureLine;
-  full: PressureLine;
 }
 
 export interface CgroupPressure {
