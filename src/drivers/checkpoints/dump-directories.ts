@@ -1,8 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
-import { isAlive, type ProcessIdentity } from "#kernel/process-identity.ts";
-import { killTree } from "#kernel/process-tree.ts";
+import { killNoted } from "#kernel/process-note.ts";
 import { checkpointPart } from "#spec/checkpoint.ts";
 import type { CheckpointBindMount } from "#spec/checkpoint.ts";
 import { checkLocation, packFiles, packParts, partialPath } from "./dump-archive.ts";
@@ -34,8 +33,7 @@ export function dumpDirectories(directory: string, tar: Tar): CheckpointDumps {
     },
 
     async halt(id) {
-      const process = await readProcess(placeOf(id, "process"));
-      if (process !== undefined && isAlive(process)) killTree(process.pid);
+      await killNoted(placeOf(id, "process"));
     },
 
     async end(id) {
@@ -81,15 +79,6 @@ async function copyIfThere(source: string, target: string): Promise<void> {
     await copyFile(source, target);
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
-  }
-}
-
-/** Undefined when there is none, or the one who wrote it did not get far. */
-async function readProcess(file: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return (JSON.parse(await readFile(file, "utf8")) as ProcessIdentity | null) ?? undefined;
-  } catch {
-    return undefined;
   }
 }
 

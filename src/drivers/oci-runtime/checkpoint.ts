@@ -1,7 +1,7 @@
-import { writeFile } from "node:fs/promises";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { identify } from "#kernel/process-identity.ts";
+import { noteProcess } from "#kernel/process-note.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { exitCodeOf } from "#kernel/child-exits.ts";
 import { type ChildProcess, spawn } from "#kernel/spawn.ts";
@@ -38,7 +38,7 @@ export async function checkpoint(
   // criu is a child of the runtime; the container's processes are not below it, and go on when their tracer is gone.
   const onAbort = (): void => killTree(child.pid);
   signal.addEventListener("abort", onAbort, { once: true });
-  const noting = writeFile(processFile, JSON.stringify(identify(child.pid) ?? null));
+  const noting = noteProcess(processFile, identify(child.pid));
   noting.catch(() => child.kill("SIGKILL"));
   const status = await child.exited;
   signal.removeEventListener("abort", onAbort);

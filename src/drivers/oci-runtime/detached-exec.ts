@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
 import { identify, type ProcessIdentity } from "#kernel/process-identity.ts";
+import { noteProcess } from "#kernel/process-note.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { smallFilesIn } from "#kernel/small-files.ts";
 import { childExit, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
@@ -38,8 +38,7 @@ export async function startExec(
 ): Promise<RuntimeExec> {
   const pidFile = path.join(stdio.directory, "pid");
   const { exec, identity } = await startDetached(options, id, process, { ...stdio, pidFile });
-  // For a daemon that starts after this one was killed.
-  if (identity !== undefined) await writeFile(path.join(stdio.directory, "process"), JSON.stringify(identity));
+  if (identity !== undefined) await noteProcess(path.join(stdio.directory, "process"), identity);
   return exec;
 }
 

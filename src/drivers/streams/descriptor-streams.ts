@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync } from "node:fs";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
-import { isAlive, type ProcessIdentity } from "#kernel/process-identity.ts";
+import { killNoted } from "#kernel/process-note.ts";
 import { pipe } from "#kernel/pipe.ts";
-import { killTree } from "#kernel/process-tree.ts";
 import { tcpSocket } from "#kernel/tcp-socket.ts";
 import { acceptDescriptor, listenOnUnixSocket } from "#kernel/unix-socket.ts";
 import type { ProcessStdio, StdioEnds, Streams, WantedStdio } from "./index.ts";
@@ -46,8 +45,7 @@ export function descriptorStreams(directory: string, thread: KernelThread): Stre
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
         const left = path.join(directory, name);
-        const child = await leftProcess(left);
-        if (child !== undefined && isAlive(child)) killTree(child.pid);
+        await killNoted(path.join(left, "process"));
         await rm(left, { recursive: true, force: true });
       }
     },
@@ -115,14 +113,4 @@ function pipedStdio(directory: string, wanted: WantedStdio, undo: AsyncDisposabl
       return ours;
     },
   };
-}
-
-/** The process that the file `process` names; undefined when there is none, or only half of one. */
-async function leftProcess(directory: string): Promise<ProcessIdentity | undefined> {
-  try {
-    const { pid, startTime } = JSON.parse(await readFile(path.join(directory, "process"), "utf8")) as ProcessIdentity;
-    return { pid, startTime };
-  } catch {
-    return undefined;
-  }
 }
