@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import type { Config, Paths } from "#config/index.ts";
 import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
@@ -20,6 +19,7 @@ import type { Storage } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { smallFilesIn } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
+import { fileExists } from "#lib/file-exists.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { Handlers } from "./runtime-handlers.ts";
 
@@ -123,10 +123,7 @@ export function reloadOnChange(directory: string, registry: ClosableRegistryClie
 export async function openCgroups(config: Config, handlers: Handlers): Promise<Cgroups> {
   const monitorCgroup = (handler: string): string => handlers.settings(handler).monitorCgroup;
   if (config.runtime.cgroupManager === "cgroupfs") return cgroupfsCgroups({ monitorCgroup });
-  const isSystemd = await stat("/run/systemd/system").then(
-    () => true,
-    () => false,
-  );
+  const isSystemd = await fileExists("/run/systemd/system");
   if (isSystemd) return systemdCgroups({ monitorCgroup });
   throw new DomainError(
     "failed-precondition",

@@ -1,9 +1,10 @@
-import { access, mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
 import { findProgram } from "#kernel/program-path.ts";
 import { run } from "#kernel/spawn.ts";
+import { fileExists } from "#lib/file-exists.ts";
 import type { TlsFiles } from "#lib/tls-files.ts";
 import type { Logger } from "#observability/logger.ts";
 
@@ -14,7 +15,7 @@ const validDays = 365;
  * @throws DomainError failed-precondition when openssl is not there or fails
  */
 export async function makeSelfSigned({ certPath, keyPath }: TlsFiles, logger: Logger): Promise<void> {
-  if ((await exists(certPath)) || (await exists(keyPath))) return;
+  if ((await fileExists(certPath)) || (await fileExists(keyPath))) return;
   const openssl = findProgram("openssl");
   if (openssl === undefined) {
     throw new DomainError(
@@ -41,11 +42,4 @@ export async function makeSelfSigned({ certPath, keyPath }: TlsFiles, logger: Lo
     for (const file of Object.values(temporary)) await rm(file, { force: true });
   }
   logger.info("made a self-signed certificate for the metrics endpoint", { certificate: certPath, days: validDays });
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

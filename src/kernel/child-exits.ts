@@ -1,5 +1,6 @@
 import os from "node:os";
 import { check, checkOffThread, type CallDone, libc } from "#kernel/libc.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 
 type WaitArguments = [idType: number, id: number, siginfo: Buffer, options: number];
 
@@ -148,7 +149,6 @@ function settle(pid: number, status: ExitStatus): void {
 let keptAlive: NodeJS.Timeout | undefined;
 
 function keepAlive(): void {
-  const longestTimerMs = 2 ** 31 - 1;
   if (awaited.size > 0) keptAlive ??= setInterval(() => {}, longestTimerMs);
   else {
     clearInterval(keptAlive);

@@ -7,10 +7,11 @@ import {
 } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 import { frameOf, MessageReader } from "./message-frame.ts";
 import { codeNameOf, type CodeName, type GrpcFailure } from "./status-codes.ts";
 import { decodeStatusMessage } from "./status-message.ts";
-import { formatTimeout, longestTimerMs } from "./timeout.ts";
+import { formatTimeout } from "./timeout.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
 

@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { DomainError } from "#errors/domain-error.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 import { acceptedEncodings } from "./decompress.ts";
 import { statusCodes, type GrpcFailure } from "./status-codes.ts";
 import { encodeStatusMessage } from "./status-message.ts";
-import { longestTimerMs } from "./timeout.ts";
 
 const { NGHTTP2_CANCEL } = constants;
 
@@ -31,6 +31,7 @@ export class ServerCall {
     this.#stream = stream;
     if (timeoutMs !== undefined) {
       this.deadlineMs = Date.now() + timeoutMs;
+      // Nobody waits longer: a later deadline needs no timer.
       if (timeoutMs <= longestTimerMs) this.#timer = setTimeout(() => this.#expire(), timeoutMs);
     }
     // Not "once", which makes two objects more: these events come once.

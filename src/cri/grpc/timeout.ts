@@ -1,8 +1,5 @@
 import { DomainError } from "#errors/domain-error.ts";
 
-/** Timers of Node end at once beyond this, and nobody waits so long: a later deadline needs none. */
-export const longestTimerMs = 2 ** 31 - 1;
-
 const millisecondsPerUnit: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,

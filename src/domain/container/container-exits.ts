@@ -3,6 +3,7 @@ import type { ExitRecord } from "#drivers/monitor/index.ts";
 import type { OciRuntime } from "#drivers/oci-runtime/index.ts";
 import { nowNs } from "#lib/clock.ts";
 import { InFlight } from "#lib/in-flight.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 import { SingleFlight } from "#lib/single-flight.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { awaitsRestore, isLive, withState } from "./container.ts";
@@ -49,7 +50,7 @@ export class ContainerExits {
     const onEnd = (): void => resolve(true);
     const waiting = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiting.add(onEnd));
-    const timer = setTimeout(() => resolve(false), Math.min(timeoutMs, 2 ** 31 - 1));
+    const timer = setTimeout(() => resolve(false), Math.min(timeoutMs, longestTimerMs));
     try {
       return await promise;
     } finally {

@@ -2,6 +2,7 @@ import { DomainError } from "#errors/domain-error.ts";
 import { checkpointContainer } from "#domain/container/checkpoint/checkpoint-container.ts";
 import type { Checkpoints } from "#domain/runtime.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 import type { PodDrivers } from "./pod-drivers.ts";
 
 /** Checkpoints as the edges see them: one at a time per container. */
@@ -31,7 +32,6 @@ class Deadline implements Disposable {
 
   constructor(containerId: string, timeoutSeconds: number) {
     if (timeoutSeconds <= 0) return;
-    const longestTimerMs = 2 ** 31 - 1;
     const error = new DomainError(
       "deadline-exceeded",
       `container ${containerId}: its checkpoint was not ready after ${timeoutSeconds} s and was given up; the container goes on`,

@@ -1,5 +1,5 @@
-import { access } from "node:fs/promises";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { fileExists } from "#lib/file-exists.ts";
 import { DbusConnection, DbusError } from "./dbus/connection.ts";
 import { textOf } from "./dbus/values.ts";
 import type { DbusValue } from "./dbus/values.ts";
@@ -93,10 +93,7 @@ function asVariant([name, signature, value]: UnitProperty): DbusValue {
 }
 
 async function connect(): Promise<DbusConnection> {
-  const hasBus = await access(systemBus).then(
-    () => true,
-    () => false,
-  );
+  const hasBus = await fileExists(systemBus);
   const systemd = await DbusConnection.open(hasBus ? systemBus : privateSocket);
   const match = `type='signal',sender='${service}',interface='${manager.interface}',member='JobRemoved'`;
   if (hasBus) {

@@ -1,6 +1,7 @@
-import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { fileExists } from "#lib/file-exists.ts";
 import type { PodNetwork } from "./index.ts";
 import type { JsonObject } from "./json.ts";
 
@@ -83,7 +84,7 @@ export class PluginRecorder implements AsyncDisposable {
   /** Calls other than VERSION, in order. */
   async calls(): Promise<RecordedCall[]> {
     const order = path.join(this.root, "order");
-    const lines = (await exists(order)) ? (await readFile(order, "utf8")).trim().split("\n") : [];
+    const lines = (await fileExists(order)) ? (await readFile(order, "utf8")).trim().split("\n") : [];
     return Promise.all(lines.map((line) => this.#call(line)));
   }
 
@@ -126,11 +127,4 @@ export function podOf(sandboxId: string, fields: Partial<PodNetwork> = {}): PodN
     portMappings: [],
     ...fields,
   };
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

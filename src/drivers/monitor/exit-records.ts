@@ -3,6 +3,7 @@ import type { FSWatcher } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
+import { fileExists } from "#lib/file-exists.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ExitRecord } from "./index.ts";
 
@@ -30,10 +31,7 @@ export class ExitRecords {
       const [text, { ctimeNs }] = await Promise.all([readFile(file, "utf8"), stat(file, { bigint: true })]);
       const exitCode = Number.parseInt(text, 10);
       if (Number.isNaN(exitCode)) return undefined;
-      const oomKilled = await stat(path.join(bundle, "oom")).then(
-        () => true,
-        () => false,
-      );
+      const oomKilled = await fileExists(path.join(bundle, "oom"));
       return { exitCode, finishedAtNs: String(ctimeNs), oomKilled };
     } catch (error) {
       if (hasErrno(error, "ENOENT")) return undefined;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { BoundedPipe } from "#kernel/bounded-pipe.ts";
 import { smallFilesIn } from "#kernel/small-files.ts";
+import { longestTimerMs } from "#lib/longest-timer.ts";
 import type { OciProcess } from "#spec/oci-runtime.ts";
 import { startDetached } from "./detached-exec.ts";
 import type { RuntimeExecResult } from "./index.ts";
@@ -41,8 +42,6 @@ export async function execToEnd(
   clearTimeout(timer);
   return { exitCode, stdout: stdout.finish(), stderr: stderr.finish(), timedOut };
 }
-
-const longestTimerMs = 2 ** 31 - 1;
 
 /** A name for the file, which is removed when that is disposed. What a killed daemon leaves is swept with the streams of processes. */
 function newPidFile(directory: string): { path: string } & AsyncDisposable {

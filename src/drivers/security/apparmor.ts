@@ -1,6 +1,7 @@
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DomainError } from "#errors/domain-error.ts";
 import type { run as runProcess } from "#kernel/spawn.ts";
+import { fileExists } from "#lib/file-exists.ts";
 import type { Logger } from "#observability/logger.ts";
 import { apparmorProfileText, builtInApparmorProfile } from "./apparmor-profile.ts";
 import type { HostFacts } from "./index.ts";
@@ -71,11 +72,7 @@ async function loadBuiltIn(run: typeof runProcess): Promise<boolean> {
 
 async function firstExisting(files: readonly string[]): Promise<string | undefined> {
   for (const file of files) {
-    const exists = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (exists) return file;
+    if (await fileExists(file)) return file;
   }
   return undefined;
 }

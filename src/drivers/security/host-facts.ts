@@ -1,6 +1,7 @@
-import { access, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { fileExists } from "#lib/file-exists.ts";
 import type { CgroupFacts, HostFacts, SelinuxFacts } from "./index.ts";
 import {
   capabilitySet,
@@ -50,10 +51,7 @@ class HostFiles {
   }
 
   async exists(file: string): Promise<boolean> {
-    return access(path.join(this.#root, file)).then(
-      () => true,
-      () => false,
-    );
+    return fileExists(path.join(this.#root, file));
   }
 
   async names(directory: string): Promise<string[]> {
