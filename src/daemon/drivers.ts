@@ -128,7 +128,7 @@ export async function buildDrivers(
     imageVolumes: mountedVolumes(paths.imageVolumes),
     checkpoints: checkpointFiles(paths.checkpoints, handlers.monitorOf(handlers.runtimes.defaultHandler).env["PATH"]),
     cgroups,
-    processes: hostProcesses(thread),
+    processes: hostProcesses(thread, logger),
     namespaces: pinnedNamespaces(paths.namespaces, thread),
     files: sandboxDirectories(paths.sandboxRun, runFiles, { hostResolvConf: "/etc/resolv.conf" }),
     hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),

@@ -1,4 +1,6 @@
-import { check, libc } from "#kernel/libc.ts";
+import koffi from "koffi";
+import { hasErrno } from "#errors/domain-error.ts";
+import { check, libc, SystemError } from "#kernel/libc.ts";
 
 const epollCreate = libc.func("int epoll_create1(int flags)") as (flags: number) => number;
 const epollCtl = libc.func("int epoll_ctl(int epfd, int op, int fd, void *event)") as (
@@ -72,9 +74,17 @@ export function createEventfd(): number {
 /**
  * A descriptor that becomes readable when the process ends (pidfd_open(2)); undefined when there is no such process.
  * Undone by `closeSync(fd)`.
+ * @throws SystemError for anything else, want of descriptors or memory for example: the process may live
  */
 export function openPidfd(pid: number): number | undefined {
   const pidfdOpen = 434;
   const fd = syscall(pidfdOpen, pid, 0);
-  return fd === -1 ? undefined : fd;
+  if (fd !== -1) return fd;
+  const error = new SystemError("pidfd_open", koffi.errno(), `of ${pid}`);
+  if (hasErrno(error, ...noSuchProcess)) return undefined;
+  throw error;
 }
+
+// The last two, by the version of the kernel, where the number is that of a thread now, or is kept by a session or group of processes
+// whose first one has ended.
+const noSuchProcess = ["ESRCH", "EINVAL", "ENOENT"];

@@ -71,10 +71,19 @@ export class KernelThread {
   // A thread blocked in a system call cannot be terminated: Node would wait for it for ever at its own end.
   readonly #stop = (): void => this.#send({ kind: "stop" });
 
-  /** Waits for any process, child or not, to end. */
+  /**
+   * Waits for any process, child or not, to end.
+   * @throws SystemError when it cannot be watched, for want of descriptors or memory for example
+   */
   watchExit(pid: number): ExitWatch {
     const fd = openPidfd(pid);
     if (fd === undefined) return { exited: Promise.resolve(), close() {} };
+    try {
+      addReadable(this.#epoll, fd, { once: true });
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     const release = (): void => {
       if (!this.#watched.delete(fd)) return;
@@ -86,7 +95,6 @@ export class KernelThread {
       resolve();
     });
     this.#refer();
-    addReadable(this.#epoll, fd, { once: true });
     return { exited: promise, close: release };
   }
 

@@ -14,7 +14,7 @@ export interface ProcessIdentity {
 
 /**
  * The identity of a live process; undefined when there is none or it is a zombie, which holds nothing any more.
- * @throws DomainError internal when neither /proc nor the kernel's pidfds tell
+ * @throws DomainError internal when neither /proc nor the kernel's pidfds tell, SystemError or Node's for want of descriptors
  */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
@@ -45,6 +45,8 @@ function withoutProc(pid: number, denial: Error): string | undefined {
   try {
     return pidfdIdentity(pid);
   } catch (error) {
+    // No policy's fault.
+    if (hasErrno(error, "EMFILE", "ENFILE", "ENOMEM")) throw error;
     throw new DomainError(
       "internal",
       `process ${pid} cannot be told from others: ${denial.message}, and ${messageOf(error)}; the security policy has to let berth read /proc of containers and monitors`,

@@ -25,9 +25,9 @@ export async function startContainer(
   if (!isPodReady(drivers, container)) throw podNotReady(container);
   const startedAtNs = nowNs();
   store.adopt({ ...container, state: { kind: "created", startingAtNs: startedAtNs } });
-  exits.watch(container);
   let now: Container | undefined;
   try {
+    exits.watch(container);
     const started = await startProcesses(drivers, container);
     // The process may have ended already: its end is recorded after this, see `ContainerExits.starting`.
     now = await store.update(container.id, (current) =>

@@ -39,7 +39,8 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   await inTime(drivers, "checkpoints", recoverCheckpoints(drivers));
   await inTime(drivers, "containers", Promise.all(containers.records.map((one) => recoverContainer(drivers, one))));
   await inTime(drivers, "pod sandboxes", Promise.all(sandboxes.records.map((one) => recoverSandbox(drivers, one))));
-  for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
+  for (const sandbox of drivers.sandbox.store.index.all())
+    if (sandbox.state.kind === "ready") watchInfra(drivers, infra, sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
     await finishPods(drivers, sources.stop);
@@ -88,6 +89,21 @@ async function recoverContainer(drivers: PodDrivers, container: Container): Prom
     }
   } catch (error) {
     logger.error("cannot recover a container", { container: container.id, error });
+    watchUnrecovered(drivers, container);
+  }
+}
+
+/** Why ever it could not be looked at, descriptors may have run out: nothing says that it has ended, and its end must not be missed. */
+function watchUnrecovered({ container: parts, exits, logger }: PodDrivers, { id }: Container): void {
+  const container = parts.store.index.current(id);
+  if (container === undefined || !isLive(container) || container.bootId !== parts.settings.bootId) return;
+  try {
+    exits.watch(container);
+  } catch (error) {
+    logger.error("the process of a container cannot be watched: its monitor alone tells of its end", {
+      container: id,
+      error,
+    });
   }
 }
 
@@ -138,6 +154,14 @@ async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> 
   if (sandbox.infra !== undefined && !drivers.container.processes.isAlive(sandbox.infra.process)) return false;
   const pins = await Promise.all(Object.values(sandbox.namespaces).map((pin) => namespaces.isPinned(pin)));
   return pins.every(Boolean);
+}
+
+function watchInfra({ logger }: PodDrivers, infra: InfraWatch, sandbox: Sandbox): void {
+  try {
+    infra.watch(sandbox);
+  } catch (error) {
+    logger.error("the pause process of a pod cannot be watched", { sandbox: sandbox.id, error });
+  }
 }
 
 /** Ends what an earlier daemon had begun to end; containers that still run get their grace again. */

@@ -3,12 +3,15 @@ import { DomainError } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
 import { identify, isAlive, signalProcess } from "#kernel/process-identity.ts";
 import { endedChild, exitCodeOf, onOrphanExit } from "#kernel/child-exits.ts";
+import type { Logger } from "#observability/logger.ts";
 import type { Processes } from "./index.ts";
+import { watchProcess } from "./watch-process.ts";
 
 const remembered = 256;
+const retryWatchMs = 1000;
 
 /** Processes of this host, watched by pidfd. */
-export function hostProcesses(thread: KernelThread): Processes {
+export function hostProcesses(thread: KernelThread, logger: Logger): Processes {
   const reaped = new Map<number, number>();
   onOrphanExit((pid, status) => {
     reaped.delete(pid);
@@ -23,13 +26,7 @@ export function hostProcesses(thread: KernelThread): Processes {
     signal(process, signal) {
       return signalProcess(process, signalNumber(signal));
     },
-    watch(process) {
-      // The pidfd is opened before the check: were it the other way round, the pid could be reused in between.
-      const watch = thread.watchExit(process.pid);
-      if (isAlive(process)) return watch;
-      watch.close();
-      return { exited: Promise.resolve(), close() {} };
-    },
+    watch: (process) => watchProcess(thread, process, logger, retryWatchMs),
     reapedExitCode(pid) {
       const status = endedChild(pid);
       return status === undefined ? reaped.get(pid) : exitCodeOf(status);

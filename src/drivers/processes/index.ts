@@ -17,6 +17,10 @@ export interface Processes {
   isAlive(process: ProcessRef): boolean;
   /** False when the process is gone. `signal` is a name (`SIGTERM`, `SIGRTMIN+3`). @throws DomainError invalid-argument for no signal */
   signal(process: ProcessRef, signal: string): boolean;
+  /**
+   * A process that cannot be watched now, for want of descriptors or memory, is watched as soon as there are some; `exited` is pending until then.
+   * @throws Error when the kernel or a security policy lets nobody watch it
+   */
   watch(process: ProcessRef): ProcessWatch;
   /** Exit code of an orphan that this daemon has reaped lately; undefined when somebody else did. */
   reapedExitCode(pid: number): number | undefined;
