@@ -9,12 +9,13 @@ import type { ContainerExits } from "./container-exits.ts";
 import { ContainerStore } from "./container-store.ts";
 import { startContainer } from "./start-container.ts";
 
+const diskIsFull = (): Promise<void> => Promise.reject(new Error("no space left on device"));
 const waiting = { pid: 1, startTime: "1" };
 
 /** A created container of a ready pod, and what starts it. */
-function created(put: () => Promise<void>, watch: () => void = () => {}) {
-  const runtime = fakeRuntime();
+function created(put: () => Promise<void>, watch: () => void = () => {}, runtime = fakeRuntime()) {
   const store = new ContainerStore(noRecords({ put }));
+  const logged: string[] = [];
   const container = exampleContainer({ state: { kind: "created" }, process: waiting });
   store.adopt(container);
   const drivers = {
@@ -23,16 +24,16 @@ function created(put: () => Promise<void>, watch: () => void = () => {}) {
     bundles: { path: (id: string) => `/bundles/${id}` },
     sandboxes: { index: { current: () => exampleSandbox({ state: { kind: "ready" } }) } },
     publish() {},
-    logger: silentLogger,
+    logger: { ...silentLogger, error: (message: string) => logged.push(message) },
   } as unknown as ContainerDrivers;
   const exits = { watch } as unknown as ContainerExits;
   const state = () => store.index.get(container.id).state;
-  return { runtime, state, start: () => startContainer(drivers, exits, container) };
+  return { runtime, logged, state, start: () => startContainer(drivers, exits, container) };
 }
 
 describe("a container whose start cannot be recorded", () => {
   it("does not run, since whoever hears of the failure may start another one", async () => {
-    const { runtime, start } = created(() => Promise.reject(new Error("no space left on device")));
+    const { runtime, start } = created(diskIsFull);
     await assert.rejects(start(), /no space left/);
     assert.deepEqual(runtime.calls, ["start", "delete"]);
   });
@@ -51,5 +52,26 @@ describe("a container whose process cannot be watched", () => {
     const now = state();
     assert.ok(now.kind === "exited");
     assert.equal(now.exit.message, "pidfds are forbidden");
+  });
+});
+
+describe("a container that does not start and whose end cannot be recorded", () => {
+  const broken = (): ReturnType<typeof fakeRuntime> =>
+    fakeRuntime({ start: () => Promise.reject(new Error("no such program")) });
+
+  it("fails with why it did not start; the other failure is logged", async () => {
+    const { logged, start } = created(diskIsFull, undefined, broken());
+    await assert.rejects(start(), /no such program/);
+    assert.deepEqual(logged, ["cannot record the end of a container that did not start"]);
+  });
+
+  it("fails with that also when what is left of it cannot be taken away, and has ended", async () => {
+    const runtime = fakeRuntime({
+      start: () => Promise.reject(new Error("no such program")),
+      delete: () => Promise.reject(new Error("the runtime is stuck")),
+    });
+    const { state, start } = created(async () => {}, undefined, runtime);
+    await assert.rejects(start(), /no such program/);
+    assert.equal(state().kind, "exited");
   });
 });

@@ -86,20 +86,28 @@ async function forgetCheckpoint(
   await drivers.checkpoints.restores.discard(restore.parts);
 }
 
+/** Never fails: why the container did not start is what its caller has to hear, whatever else goes wrong then. */
 async function recordStartError(drivers: ContainerDrivers, container: Container, error: unknown): Promise<void> {
   const exit = { exitCode: 128, finishedAtNs: nowNs(), reason: "StartError", message: messageOf(error) };
-  // Before that is recorded, for which the disk may be too full: who is told that it has not started may start another one.
-  await drivers.runtimes
-    .get(container.runtimeHandler)
-    .delete(container.id, { force: true })
-    .catch((deleteError: unknown) =>
-      drivers.logger.warn("cannot delete a container that did not start", {
-        container: container.id,
-        error: deleteError,
-      }),
+  try {
+    // Before that is recorded, for which the disk may be too full: who is told that it has not started may start another one.
+    await drivers.runtimes.get(container.runtimeHandler).delete(container.id, { force: true });
+  } catch (deleteError) {
+    drivers.logger.warn("cannot delete a container that did not start", {
+      container: container.id,
+      error: deleteError,
+    });
+  }
+  try {
+    const ended = await drivers.store.update(container.id, (current) =>
+      current.state.kind === "created" ? withState(current, { kind: "exited", startedAtNs: "0", exit }) : undefined,
     );
-  const ended = await drivers.store.update(container.id, (current) =>
-    current.state.kind === "created" ? withState(current, { kind: "exited", startedAtNs: "0", exit }) : undefined,
-  );
-  if (ended !== undefined) drivers.publish("stopped", ended);
+    if (ended !== undefined) drivers.publish("stopped", ended);
+  } catch (recordError) {
+    drivers.logger.error("cannot record the end of a container that did not start", {
+      container: container.id,
+      startError: messageOf(error),
+      error: recordError,
+    });
+  }
 }
