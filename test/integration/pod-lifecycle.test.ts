@@ -13,6 +13,7 @@ import { useDaemon } from "../support/fixture.ts";
 import {
   containerConfig,
   containerStatus,
+  createContainer,
   endingWhenTold,
   exec,
   exited,
@@ -22,6 +23,7 @@ import {
   runContainer,
   runPod,
   runToEnd,
+  startContainer,
   stopPod,
   untilTerminated,
 } from "../support/pods.ts";
@@ -29,8 +31,7 @@ import { freePort } from "../support/registry.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
-const { listPodSandbox, runPodSandbox, streamPodSandboxes, stopPodSandbox, removePodSandbox, createContainer } =
-  RuntimeService.method;
+const { listPodSandbox, runPodSandbox, streamPodSandboxes, stopPodSandbox, removePodSandbox } = RuntimeService.method;
 
 describe("a pod's life", { skip: cannotRunPods() }, () => {
   const suite = useDaemon();
@@ -209,7 +210,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
       config: containerConfig(busybox, "late", untilTerminated),
       sandboxConfig: pod.config,
     };
-    await rejects(daemon.client.call(createContainer, request), [
+    await rejects(daemon.client.call(RuntimeService.method.createContainer, request), [
       "FAILED_PRECONDITION",
       "UNKNOWN",
       "INTERNAL",
@@ -275,6 +276,23 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
     assert.ok(pinned().every((place) => existsSync(place)));
     await stopPod(daemon, pod.id);
     assert.deepEqual(pinned(), []);
+    await removePod(daemon, pod.id);
+  });
+
+  it("stops a container that is just being started, and says so if that was before its start", async () => {
+    const { daemon, busybox } = suite;
+    const pod = await runPod(daemon, "raced");
+    for (let attempt = 0; attempt < 6; attempt += 1) {
+      const containerId = await createContainer(daemon, pod, containerConfig(busybox, `c${attempt}`, untilTerminated));
+      const stop = () => daemon.client.call(RuntimeService.method.stopContainer, { containerId, timeout: 0n });
+      const start = () => startContainer(daemon, containerId);
+      const calls = attempt % 2 === 0 ? [start(), stop()] : [stop(), start()].toReversed();
+      const [started, stopped] = await Promise.allSettled(calls);
+      assert.equal(stopped?.status, "fulfilled");
+      if (started?.status === "rejected") await rejects(Promise.reject(started.reason), "FAILED_PRECONDITION");
+      const { state, exitCode, reason } = await containerStatus(daemon, containerId);
+      assert.deepEqual([state, exitCode, reason], [ContainerState.CONTAINER_EXITED, 137, "Error"]);
+    }
     await removePod(daemon, pod.id);
   });
 

@@ -96,6 +96,11 @@ export class ContainerExits {
     return this.#starts.run(id, start);
   }
 
+  /** Resolves when the start of the container that is under way now is done, well or not. */
+  async startSettled(id: string): Promise<void> {
+    await this.#starts.settled(id);
+  }
+
   async #settle(id: string): Promise<void> {
     await this.#starts.settled(id);
     const container = this.#drivers.store.index.current(id);

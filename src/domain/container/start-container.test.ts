@@ -7,16 +7,23 @@ import { silentLogger } from "#observability/logger.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { ContainerExits } from "./container-exits.ts";
 import { ContainerStore } from "./container-store.ts";
+import type { Container } from "./container.ts";
 import { startContainer } from "./start-container.ts";
 
 const diskIsFull = (): Promise<void> => Promise.reject(new Error("no space left on device"));
 const waiting = { pid: 1, startTime: "1" };
 
 /** A created container of a ready pod, and what starts it. */
-function created(put: () => Promise<void>, watch: () => void = () => {}, runtime = fakeRuntime()) {
+function created(
+  put: () => Promise<void>,
+  watch: () => void = () => {},
+  runtime = fakeRuntime(),
+  process: Partial<Container> = { process: waiting },
+) {
   const store = new ContainerStore(noRecords({ put }));
+  const stopping = { now: false };
   const logged: string[] = [];
-  const container = exampleContainer({ state: { kind: "created" }, process: waiting });
+  const container = exampleContainer({ state: { kind: "created" }, ...process });
   store.adopt(container);
   const drivers = {
     store,
@@ -28,7 +35,13 @@ function created(put: () => Promise<void>, watch: () => void = () => {}, runtime
   } as unknown as ContainerDrivers;
   const exits = { watch } as unknown as ContainerExits;
   const state = () => store.index.get(container.id).state;
-  return { runtime, logged, state, start: () => startContainer(drivers, exits, container) };
+  return {
+    runtime,
+    stopping,
+    logged,
+    state,
+    start: () => startContainer(drivers, exits, { isStopping: () => stopping.now }, container),
+  };
 }
 
 describe("a container whose start cannot be recorded", () => {
@@ -72,6 +85,43 @@ describe("a container that does not start and whose end cannot be recorded", () 
     });
     const { state, start } = created(async () => {}, undefined, runtime);
     await assert.rejects(start(), /no such program/);
+    assert.equal(state().kind, "exited");
+  });
+});
+
+describe("a container that is being stopped", () => {
+  it("is not started", async () => {
+    const { runtime, stopping, state, start } = created(async () => {});
+    stopping.now = true;
+    const message = /cannot be started: it is being stopped/;
+    await assert.rejects(start(), { kind: "failed-precondition", message });
+    assert.deepEqual(runtime.calls, []);
+    assert.deepEqual(state(), { kind: "created" });
+  });
+
+  it("ends by that, and not by the failure of a start that was under way", async () => {
+    const runtime = fakeRuntime({
+      start() {
+        stopping.now = true;
+        return Promise.reject(new Error("cannot start a container that has stopped"));
+      },
+    });
+    const { stopping, state, start } = created(async () => {}, undefined, runtime);
+    const message = /cannot be started: it is being stopped: cannot start a container that has stopped/;
+    await assert.rejects(start(), { kind: "failed-precondition", message });
+    assert.deepEqual(runtime.calls, []);
+    assert.deepEqual(state(), { kind: "created" });
+  });
+
+  it("has ended also when nothing waited for its start, as nothing can be killed then", async () => {
+    const runtime = fakeRuntime();
+    const { stopping, state, start } = created(
+      async () => {},
+      () => (stopping.now = true),
+      runtime,
+      {},
+    );
+    await assert.rejects(start(), { kind: "failed-precondition", message: /has no process/ });
     assert.equal(state().kind, "exited");
   });
 });

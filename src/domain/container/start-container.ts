@@ -3,16 +3,20 @@ import { nowNs } from "#lib/clock.ts";
 import { restoreContainer } from "./checkpoint/restore-container.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { ContainerExits } from "./container-exits.ts";
+import type { ContainerStore } from "./container-store.ts";
 import { isLive, withState } from "./container.ts";
 import type { Container } from "./container.ts";
+import type { ContainerStops } from "./stop-container.ts";
 
 /**
- * Starts the waiting process of a created container. One that cannot be started has exited afterwards, with the reason in its status.
- * @throws DomainError failed-precondition unless the container is created
+ * Starts the waiting process of a created container. One that cannot be started has exited afterwards, with the reason in its status; where it
+ * cannot because it or its pod is being stopped, its end is the stop's.
+ * @throws DomainError failed-precondition unless the container is created, and nobody stops it
  */
 export async function startContainer(
   drivers: ContainerDrivers,
   exits: ContainerExits,
+  stops: Pick<ContainerStops, "isStopping">,
   container: Container,
 ): Promise<void> {
   const { store } = drivers;
@@ -22,7 +26,8 @@ export async function startContainer(
       `container ${container.id} is ${container.state.kind}, only a created one can be started`,
     );
   }
-  if (!isPodReady(drivers, container)) throw podNotReady(container);
+  const refused = refusal(drivers, stops, container);
+  if (refused !== undefined) throw refused;
   const startedAtNs = nowNs();
   store.adopt({ ...container, state: { kind: "created", startingAtNs: startedAtNs } });
   let now: Container | undefined;
@@ -36,27 +41,39 @@ export async function startContainer(
         : undefined,
     );
   } catch (error) {
-    // Whoever stops the pod has ended the process that waited: that is its end, and no failure of the start.
-    if (!isPodReady(drivers, container)) throw podNotReady(container, error);
-    await recordStartError(drivers, container, error);
-    throw error;
+    const stopped = refusal(drivers, stops, container, error);
+    // Whoever stops it or its pod has ended the process that waited: that is its end, and no failure of the start.
+    if (stopped !== undefined && container.process !== undefined) forgetStart(store, container);
+    else await recordStartError(drivers, container, error);
+    throw stopped ?? error;
   }
   await forgetCheckpoint(drivers, exits, container, now);
   drivers.logger.info("container is started", { container: container.id });
   drivers.publish("started", now ?? container);
 }
 
-function isPodReady({ sandboxes }: ContainerDrivers, { sandboxId }: Container): boolean {
-  return sandboxes.index.current(sandboxId)?.state.kind === "ready";
+/** Why a container may not be started now, or could not be: its pod or itself is being stopped. */
+function refusal(
+  { sandboxes }: ContainerDrivers,
+  stops: Pick<ContainerStops, "isStopping">,
+  { id, sandboxId }: Container,
+  cause?: unknown,
+): DomainError | undefined {
+  const why =
+    sandboxes.index.current(sandboxId)?.state.kind !== "ready"
+      ? `its pod sandbox ${sandboxId} is not ready`
+      : stops.isStopping(id)
+        ? "it is being stopped"
+        : undefined;
+  if (why === undefined) return undefined;
+  const failure = cause === undefined ? "" : `: ${messageOf(cause)}`;
+  return new DomainError("failed-precondition", `container ${id} cannot be started: ${why}${failure}`, { cause });
 }
 
-function podNotReady({ id, sandboxId }: Container, cause?: unknown): DomainError {
-  const why = cause === undefined ? "" : `: ${messageOf(cause)}`;
-  return new DomainError(
-    "failed-precondition",
-    `container ${id} cannot be started: its pod sandbox ${sandboxId} is not ready${why}`,
-    { cause },
-  );
+/** Its end does not tell of a start then. */
+function forgetStart(store: ContainerStore, { id }: Container): void {
+  const current = store.index.current(id);
+  if (current?.state.kind === "created") store.adopt({ ...current, state: { kind: "created" } });
 }
 
 /** Gives what is known of a container only now. */

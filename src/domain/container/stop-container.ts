@@ -1,3 +1,4 @@
+import type { OciRuntime } from "#drivers/oci-runtime/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import type { ContainerExits } from "./container-exits.ts";
@@ -8,6 +9,7 @@ import { unpauseContainer } from "./pause-container.ts";
 /** After KILL, for how long and how often a process that does not end is waited for and killed again. */
 const killTimeoutMs = 120_000;
 const firstKillWaitMs = 500;
+const signalAttempts = 3;
 
 /** A stop under way. */
 interface Stop {
@@ -29,6 +31,10 @@ export class ContainerStops {
   constructor(drivers: ContainerDrivers, exits: ContainerExits) {
     this.#drivers = drivers;
     this.#exits = exits;
+  }
+
+  isStopping(id: string): boolean {
+    return this.#running.has(id);
   }
 
   /** @throws DomainError deadline-exceeded when the process outlives even KILL */
@@ -104,12 +110,44 @@ export class ContainerStops {
   async #signal(container: Container, signal: string): Promise<void> {
     const { processes, runtimes, settings, store } = this.#drivers;
     if (settings.isSandboxed(container.runtimeHandler)) {
-      await runtimes.get(container.runtimeHandler).kill(container.id, signal);
+      await this.#signalByRuntime(container.id, runtimes.get(container.runtimeHandler), signal);
       return;
     }
     // A container that is restored gets its process only with its start, which may be under way.
     const { process } = store.index.current(container.id) ?? container;
     const alive = process !== undefined && processes.signal(process, signal);
     if (!alive) await this.#exits.settle(container.id);
+  }
+
+  /** Tried again where it was refused for what may have changed since: a start has come to its end, for example. */
+  async #signalByRuntime(id: string, runtime: OciRuntime, signal: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await runtime.kill(id, signal);
+        return;
+      } catch (error) {
+        if (await this.#needsNoSignal(id, runtime)) return;
+        if (attempt === signalAttempts) throw error;
+      }
+    }
+  }
+
+  /**
+   * A runtime refuses to signal a container that has ended meanwhile, which is no failure of its stop, and one without processes of its own,
+   * as it was not started: that one is taken away, but not under the hands of a start.
+   */
+  async #needsNoSignal(id: string, runtime: OciRuntime): Promise<boolean> {
+    const state = await runtime.state(id);
+    if (state === undefined || state.status === "stopped") {
+      await this.#exits.settle(id);
+      return true;
+    }
+    if (state.status !== "created") return false;
+    await this.#exits.startSettled(id);
+    const current = this.#drivers.store.index.current(id);
+    if (current === undefined || !isLive(current)) return true;
+    if (current.state.kind !== "created") return false;
+    await runtime.delete(id, { force: true });
+    return true;
   }
 }

@@ -67,8 +67,8 @@ export class ContainerService implements Containers {
 
   async start(id: string): Promise<void> {
     const found = this.get(id);
-    const { container, exits } = this.#drivers;
-    const start = (): Promise<void> => startContainer(container, exits, this.get(found.id));
+    const { container, exits, stops } = this.#drivers;
+    const start = (): Promise<void> => startContainer(container, exits, stops, this.get(found.id));
     await this.#locks.run(found.id, () => exits.starting(found.id, start));
   }
 
