@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { ContainerState, ImageService, RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { busyboxConfig, busyboxEntries } from "../support/busybox.ts";
 import type { TestDaemon } from "../support/daemon.ts";
@@ -297,6 +298,25 @@ describe(
         await removePod(daemon, pod.id);
       });
     }
+
+    it("runs also when its process gets time only long after the next one has started it", async () => {
+      const { daemon, busybox } = suite;
+      const { runroot } = daemon.places;
+      const pod = await runPod(daemon, "starved");
+      const id = await createContainer(daemon, pod, containerConfig(busybox, "a", untilTerminated));
+      const state = execFileSync("runc", ["--root", path.join(runroot, "runc"), "state", id], { encoding: "utf8" });
+      const { pid } = JSON.parse(state) as { pid: number };
+      await daemon.kill("SIGKILL");
+      writeFileSync(path.join(runroot, "containers", id, "starting"), "");
+      process.kill(pid, "SIGSTOP");
+      // Several times as long as one that gets time takes.
+      const goesOn = delay(3000).then(() => process.kill(pid, "SIGCONT"));
+      await Promise.all([daemon.start(), goesOn]);
+      assert.equal((await containerStatus(daemon, id)).state, ContainerState.CONTAINER_RUNNING);
+      assert.equal(existsSync(path.join(runroot, "runc", id, "exec.fifo")), false);
+      await eventually("the program to run", () => readFileSync(`/proc/${pid}/comm`, "utf8") === "sh\n" || undefined);
+      await removePod(daemon, pod.id);
+    });
   },
 );
 

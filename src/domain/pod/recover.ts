@@ -115,7 +115,9 @@ async function recoverLive(drivers: PodDrivers, container: Container, process: P
     await runtime.resumeStart({ id: container.id, bundle: bundles.path(container.id), process });
     const state = await runtime.state(container.id);
     if (state?.status === "running")
-      await store.update(container.id, (current) => withState(current, { kind: "running", startedAtNs: nowNs() }));
+      await store.update(container.id, (current) =>
+        current.state.kind === "created" ? withState(current, { kind: "running", startedAtNs: nowNs() }) : undefined,
+      );
   }
   drivers.exits.watch(store.index.current(container.id) ?? container);
 }

@@ -41,15 +41,39 @@ describe("the start of a container by its fifo", () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** A process that waits as runc's init does, and then goes on. */
+  /** A process that waits, and then goes on. */
   function waiting(program = "echo goes on; exec sleep 1000"): CreatedContainer {
     execFileSync("mkfifo", [fifo]);
-    init = spawn("sh", ["-c", `printf 0 > ${fifo}; ${program}`], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const process = identify(init.pid ?? 0);
+    return running(spawn("sh", ["-c", `printf 0 > ${fifo}; ${program}`], { stdio: ["ignore", "pipe", "inherit"] }));
+  }
+
+  function running(child: ChildProcess): CreatedContainer {
+    init = child;
+    const process = identify(child.pid ?? 0);
     assert.ok(process);
     return { id: "c", bundle, process };
+  }
+
+  /**
+   * The same with what it has in its hands, which is how runc's init does it: a descriptor of the fifo's path, by which it opens it, until it has
+   * written. Resolves when it has that.
+   */
+  async function holding(): Promise<CreatedContainer> {
+    execFileSync("mkfifo", [fifo]);
+    const program = `
+      const { closeSync, openSync, writeSync } = require("node:fs");
+      const pathOnly = 0o10000000;
+      const held = openSync(process.argv[1], pathOnly);
+      writeSync(1, "waits\\n");
+      const fd = openSync("/proc/self/fd/" + held, "w");
+      writeSync(fd, "0");
+      closeSync(fd);
+      closeSync(held);
+      writeSync(1, "goes on\\n");
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["-e", program, fifo], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    return running(child);
   }
 
   /** Resolves in the turn of the event loop in which this process has opened the fifo. */
@@ -114,19 +138,46 @@ describe("the start of a container by its fifo", () => {
   });
 
   it("is brought to its end when its daemon was killed before the fifo was opened", async () => {
-    const container = waiting();
+    const container = await holding();
     writeFileSync(path.join(bundle, "starting"), "");
     await Promise.all([starter.resume(container), goesOn()]);
     assert.equal(existsSync(fifo), false);
   });
 
   it("is brought to its end when its daemon was killed after that", async () => {
-    const container = waiting();
+    const container = await holding();
     writeFileSync(path.join(bundle, "starting"), "");
     const going = goesOn();
     execFileSync("cat", [fifo]);
     await going;
     await starter.resume(container);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is brought to its end however long the process gets no time, by one reader", async () => {
+    const container = await holding();
+    writeFileSync(path.join(bundle, "starting"), "");
+    init?.kill("SIGSTOP");
+    const going = goesOn();
+    const resumed = starter.resume(container);
+    // Meanwhile a client asks for it too.
+    const started = starter.start(container);
+    // Longer than it takes one that gets time, by far.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.equal(existsSync(fifo), true);
+    init?.kill("SIGCONT");
+    assert.deepEqual(await Promise.all([going, resumed, started]), [undefined, undefined, true]);
+    assert.equal(existsSync(fifo), false);
+  });
+
+  it("is over when its process was killed while it got no time", async () => {
+    const container = await holding();
+    writeFileSync(path.join(bundle, "starting"), "");
+    init?.kill("SIGSTOP");
+    const resumed = starter.resume(container);
+    await opened();
+    init?.kill("SIGKILL");
+    await resumed;
     assert.equal(existsSync(fifo), false);
   });
 
