@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { appendFileSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { ContainerState, PodSandboxState, RuntimeService, type ContainerStatus } from "#cri/gen/runtime/v1/api_pb.ts";
+import { cgroupFile } from "../support/cgroup-of.ts";
 import { parseLog } from "../support/cri-log.ts";
 import { prepareDaemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
@@ -114,6 +115,23 @@ describe("a daemon that was killed and started again", { skip: cannotRunPods() }
     const finishedMs = Number(status.finishedAt / 1_000_000n);
     assert.ok(finishedMs >= leftMs - 1000 && finishedMs <= goneMs + 1000, `${leftMs} ${finishedMs} ${goneMs}`);
     await removePod(daemon, pod.id);
+  });
+
+  it("makes the group by which cAdvisor notices a pod, if it died before it had", async () => {
+    const { daemon } = suite;
+    const before = daemon.footprint();
+    const pod = await runPod(daemon, "unnoticed");
+    const scope = process.env["BERTH_TEST_CGROUP_MANAGER"] === "systemd" ? ".scope" : "";
+    const group = cgroupFile("memory", path.join(daemon.places.cgroupParent, `crio-${pod.id}${scope}`), "");
+    await eventually("the group to be made", () => existsSync(group) || undefined);
+    await daemon.kill("SIGKILL");
+    rmdirSync(group);
+    await daemon.start();
+    await eventually("the group to be made again", () => existsSync(group) || undefined);
+    await daemon.restart();
+    assert.ok(existsSync(group));
+    await removePod(daemon, pod.id);
+    await daemon.holdsNoMoreThan(before);
   });
 
   it("can remove what was there before, address and all", async () => {

@@ -22,6 +22,8 @@ function recordsOf<T>(...records: T[]): Records<T> {
   };
 }
 
+const none = async (): Promise<never[]> => [];
+
 /** A daemon that starts where these are; `isAlive` is what it finds of their processes. */
 function startingDaemon(sandbox: Sandbox, container: Container, isAlive: () => boolean) {
   const containers = recordsOf(container);
@@ -29,6 +31,7 @@ function startingDaemon(sandbox: Sandbox, container: Container, isAlive: () => b
   const store = new ContainerStore(containers);
   const sandboxStore = new SandboxStore(sandboxes);
   const watched: string[] = [];
+  const groups: string[] = [];
   const watch = ({ id }: { id: string }): void => void watched.push(id);
   const settings = { bootId: "boot" };
   const drivers = {
@@ -37,8 +40,20 @@ function startingDaemon(sandbox: Sandbox, container: Container, isAlive: () => b
       settings,
       processes: { isAlive },
       checkpoints: { dumps: { unfinished: async () => [] }, restores: { names: async () => [] } },
+      bundles: { ids: none },
+      storage: { rootfsIds: none },
+      imageVolumes: { ids: none },
     },
-    sandbox: { store: sandboxStore, settings, namespaces: { isPinned: async () => true } },
+    sandbox: {
+      store: sandboxStore,
+      settings,
+      namespaces: { isPinned: async () => true, pinned: none },
+      files: { ids: none },
+      network: { gc: none },
+      hostPorts: { sweep: none },
+      cgroups: { makePodGroup: async (parent: string, id: string) => void groups.push(`${parent} ${id}`) },
+      logger: silentLogger,
+    },
     exits: { watch },
     logger: silentLogger,
   } as unknown as PodDrivers;
@@ -47,6 +62,7 @@ function startingDaemon(sandbox: Sandbox, container: Container, isAlive: () => b
     store,
     sandboxStore,
     watched,
+    groups,
     start: () => recover(drivers, infra, { sandboxes, containers, stop: async () => {} }),
   };
 }
@@ -65,5 +81,29 @@ describe("a daemon that starts without descriptors", () => {
     assert.equal(store.index.get(container.id).state.kind, "running");
     assert.equal(sandboxStore.index.get(sandbox.id).state.kind, "ready");
     assert.deepEqual(watched, [container.id, sandbox.id]);
+  });
+});
+
+describe("the cgroup by which cAdvisor notices a pod", () => {
+  const container = exampleContainer({ process });
+
+  async function groupsOf(sandbox: Sandbox): Promise<string[]> {
+    const { start, groups } = startingDaemon(sandbox, container, () => true);
+    const afterwards = await start();
+    // Who notices it asks for the pod.
+    assert.deepEqual(groups, []);
+    await afterwards();
+    return groups;
+  }
+
+  it("is made once berth serves, as the daemon may have died before it was", async () => {
+    const sandbox = exampleSandbox();
+    assert.deepEqual(await groupsOf(sandbox), [`${sandbox.cgroupParent} ${sandbox.id}`]);
+  });
+
+  it("is not made for a pod that has a pause process, has ended or has no parent", async () => {
+    const infra = { process, monitor: process };
+    const changes: Partial<Sandbox>[] = [{ infra }, { bootId: "another" }, { cgroupParent: "" }];
+    for (const change of changes) assert.deepEqual(await groupsOf(exampleSandbox(change)), []);
   });
 });

@@ -3,6 +3,7 @@ import { awaitsRestore, isLive, withState } from "#domain/container/container.ts
 import type { Container } from "#domain/container/container.ts";
 import { discardContainer } from "#domain/container/remove-container.ts";
 import { discardSandbox } from "#domain/sandbox/end-sandbox.ts";
+import { makeOwnGroup } from "#domain/sandbox/own-cgroup.ts";
 import type { ProcessRef, Sandbox } from "#domain/sandbox/sandbox.ts";
 import { nowNs } from "#lib/clock.ts";
 import { removeOne } from "./end-pod.ts";
@@ -43,6 +44,7 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
     if (sandbox.state.kind === "ready") watchInfra(drivers, infra, sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
+    makeOwnGroups(drivers);
     await finishPods(drivers, sources.stop);
     await sweepUnclaimed(drivers, new Set(lost));
   };
@@ -164,6 +166,12 @@ function watchInfra({ logger }: PodDrivers, infra: InfraWatch, sandbox: Sandbox)
   } catch (error) {
     logger.error("the pause process of a pod cannot be watched", { sandbox: sandbox.id, error });
   }
+}
+
+/** The daemon may have died between the record of a ready pod and the making of its group. */
+function makeOwnGroups({ sandbox: parts }: PodDrivers): void {
+  // Nobody waits for them, as for those of new pods; a stop that comes from now on takes them away after they were made.
+  for (const sandbox of parts.store.index.all()) if (sandbox.state.kind === "ready") void makeOwnGroup(parts, sandbox);
 }
 
 /** Ends what an earlier daemon had begun to end; containers that still run get their grace again. */

@@ -16,6 +16,7 @@ import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
 import { mountLabel } from "./selinux-labels.ts";
 import { madeCgroupOf, makeCgroup, releaseMadeCgroup } from "./made-cgroup.ts";
+import { makeOwnGroup } from "./own-cgroup.ts";
 import type { StandbyNetwork } from "./standby-networks.ts";
 import { isNetworkSysctl, sandboxSysctls } from "./sysctls.ts";
 
@@ -196,17 +197,6 @@ async function connect(
 async function makeCgroupParent(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<void> {
   undo.defer(() => releaseMadeCgroup(drivers, sandbox));
   await makeCgroup(drivers, sandbox);
-}
-
-/** Not before the pod is ready: who notices the group asks for the pod at once. A pod is no worse for want of it. */
-async function makeOwnGroup(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
-  if (sandbox.infra !== undefined || sandbox.cgroupParent === "") return;
-  await drivers.cgroups.makePodGroup(sandbox.cgroupParent, sandbox.id).catch((error: unknown) =>
-    drivers.logger.warn("a pod's own cgroup cannot be made: cAdvisor will not see the pod's network", {
-      sandbox: sandbox.id,
-      error,
-    }),
-  );
 }
 
 async function makeHosts(drivers: SandboxDrivers, sandbox: Sandbox): Promise<string> {

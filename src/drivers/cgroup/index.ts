@@ -57,7 +57,7 @@ export interface Cgroups extends CgroupParents {
   placeMonitor(monitored: MonitoredPlace, pid: number): Promise<void>;
   /**
    * Makes an empty group in the place of a pause process's, for a pod without one: by it cAdvisor, and so the kubelet, notices the
-   * pod and asks for its network. Undone by `removePodGroup`.
+   * pod and asks for its network. Idempotent. Undone by `removePodGroup`.
    */
   makePodGroup(parent: string, sandboxId: string): Promise<void>;
   /** After a `makePodGroup` that is under way. Idempotent, also for a pod that never had it. */

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { hasErrno } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
 import { removeIfEmpty } from "./group-files.ts";
 import { groupDirectory } from "./hierarchy.ts";
@@ -14,7 +15,7 @@ export class PodGroups {
   }
 
   async make(group: string): Promise<void> {
-    await this.#alone(group, (directory) => mkdir(directory));
+    await this.#alone(group, makeDirectory);
   }
 
   async remove(group: string): Promise<void> {
@@ -25,5 +26,14 @@ export class PodGroups {
   async #alone(group: string, change: (directory: string) => Promise<unknown>): Promise<void> {
     const directory = groupDirectory(this.#hierarchy, "memory", group);
     if (directory !== undefined) await this.#changing.run(directory, () => change(directory));
+  }
+}
+
+/** Only itself: where its parent is gone, so is what it would be for. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (!hasErrno(error, "EEXIST")) throw error;
   }
 }
