@@ -1,6 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { hasErrno } from "#errors/domain-error.ts";
+import { temporarySuffix } from "#kernel/atomic-file.ts";
+import { newId } from "#lib/ids.ts";
 import { latestLines } from "./record-line.ts";
 
 /** More replacements than come while a directory is read. */
@@ -14,6 +16,15 @@ export interface LogsOnDisk {
 
 export function logFile(directory: string, number: number): string {
   return path.join(directory, `records-${number}.log`);
+}
+
+/** Where a log is written until it is whole; another name each time. */
+export function draftOf(file: string): string {
+  return `${file}.${newId().slice(0, 8)}${temporarySuffix}`;
+}
+
+export function isDraft(name: string): boolean {
+  return name.startsWith("records-") && name.endsWith(temporarySuffix);
 }
 
 /** Which generation a file is by its name; undefined for what is no log. */

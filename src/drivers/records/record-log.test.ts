@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { AppendFile } from "#kernel/append-file.ts";
 import { RecordLog } from "./record-log.ts";
 
 interface Example {
@@ -139,6 +142,44 @@ describe("a log of records", () => {
     rmSync(path.join(directory, "corrupt"));
     assert.deepEqual(await found(), { texts: ["a"], corrupt: ["b.json"] });
     assert.deepEqual(await found(), { texts: ["a"], corrupt: [] });
+  });
+
+  it("finds what was put last also when it could neither be written anew nor the attempt be removed", async (context) => {
+    const log = open(100);
+    await log.load();
+    const put = (text: string): Promise<void> => log.put("a", { id: "a", text: `${text} ${"-".repeat(80)}` });
+    await put("first");
+    const fails = () => Promise.reject(new Error("i/o error"));
+    const reserve = context.mock.method(AppendFile.prototype, "reserve", fails);
+    const remove = context.mock.method(fs, "rm", fails);
+    syncBuiltinESMExports();
+    try {
+      for (const text of ["second", "third", "fourth", "fifth", "sixth"]) await put(text);
+      assert.ok(remove.mock.callCount() > 1);
+      await put("last");
+    } finally {
+      reserve.mock.restore();
+      remove.mock.restore();
+      syncBuiltinESMExports();
+    }
+    await log.close();
+    assert.match((await found()).texts.join(), /^last /);
+    assert.deepEqual(readdirSync(directory), logs());
+    assert.equal(logs().length, 1);
+  });
+
+  it("is written anew once that is possible again", async (context) => {
+    const log = open(100);
+    await log.load();
+    const put = (text: string): Promise<void> => log.put("a", { id: "a", text: `${text} ${"-".repeat(80)}` });
+    const reserve = context.mock.method(AppendFile.prototype, "reserve", () => Promise.reject(new Error("i/o error")));
+    for (const text of ["first", "second", "third", "fourth"]) await put(text);
+    const failing = newest();
+    reserve.mock.restore();
+    for (const text of ["fifth", "sixth", "seventh", "last"]) await put(text);
+    await log.close();
+    assert.notEqual(newest(), failing);
+    assert.match((await found()).texts.join(), /^last /);
   });
 
   it("refuses what comes after its end, and ids that would break its lines", async () => {

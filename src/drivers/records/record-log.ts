@@ -1,10 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { AppendFile } from "#kernel/append-file.ts";
 import { syncDirectory } from "#kernel/atomic-file.ts";
 import type { CorruptRecord, Records } from "./index.ts";
-import { logFile, readLogs } from "./read-logs.ts";
+import { draftOf, isDraft, logFile, readLogs } from "./read-logs.ts";
 import { latestLines, recordLine } from "./record-line.ts";
 
 /** What a log may hold beyond twice its living records before it is written anew: some hundred starts and ends of pods. */
@@ -63,6 +63,7 @@ export class RecordLog<T> implements Records<T> {
 
   async load(): Promise<{ records: T[]; corrupt: CorruptRecord[] }> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#removeDrafts();
     const lines = await this.#readAll();
     const records: T[] = [];
     const corrupt: CorruptRecord[] = [];
@@ -103,6 +104,12 @@ export class RecordLog<T> implements Records<T> {
     await this.#generation?.log.close();
   }
 
+  async #removeDrafts(): Promise<void> {
+    const drafts = (await readdir(this.#directory)).filter(isDraft).map((name) => path.join(this.#directory, name));
+    // They take space, and nothing else.
+    await Promise.allSettled(drafts.map((draft) => rm(draft, { force: true })));
+  }
+
   async #readAll(): Promise<Map<string, Buffer>> {
     const { logs, latest } = await readLogs(this.#directory);
     for (const { file, number } of logs) {
@@ -124,15 +131,7 @@ export class RecordLog<T> implements Records<T> {
   async #renew(living: ReadonlyMap<string, Buffer>): Promise<Generation> {
     const file = logFile(this.#directory, this.#number + 1);
     const lines = [...living].map(([id, json]) => ({ id, bytes: recordLine(id, json), removes: false }));
-    const log = await AppendFile.create(file);
-    try {
-      await log.append(Buffer.concat(lines.map(({ bytes }) => bytes)));
-      await log.reserve(this.#reservedBytes);
-    } catch (error) {
-      await log.close();
-      await rm(file, { force: true });
-      throw error;
-    }
+    const log = await this.#writeDraft(file, lines);
     const before = this.#generation;
     this.#number += 1;
     this.#generation = { file, log };
@@ -142,6 +141,26 @@ export class RecordLog<T> implements Records<T> {
     this.#renewAtBytes = this.#slackBytes + 2 * this.#livingBytes;
     this.#settling = this.#settling.then(() => this.#retire(log, before));
     return this.#generation;
+  }
+
+  /**
+   * Writes a generation under a name that no start reads, and gives it its own when it is whole: one that failed and cannot be removed either would be
+   * taken for what came after the lines that are yet to be added to the present one.
+   */
+  async #writeDraft(file: string, lines: readonly Line[]): Promise<AppendFile> {
+    // No two have the same name: what cannot be removed must not be in the way of the next one.
+    const draft = draftOf(file);
+    const log = await AppendFile.create(draft);
+    try {
+      await log.append(Buffer.concat(lines.map(({ bytes }) => bytes)));
+      await log.reserve(this.#reservedBytes);
+      await rename(draft, file);
+      return log;
+    } catch (error) {
+      // The next start removes it, if that fails now.
+      await Promise.allSettled([log.close(), rm(draft, { force: true })]);
+      throw error;
+    }
   }
 
   /** Takes away what is in the present generation as well, once that has reached the disk; otherwise the next start reads both. */
