@@ -24,7 +24,7 @@ function sandboxed(state: ContainerState, status: RuntimeState["status"] | undef
   });
   const container = exampleContainer({ state });
   store.adopt(container);
-  const now = { status, onState: (): void => {}, onStartSettled: (): void => {} };
+  const now = { status, onWatch: (): void => {}, onState: (): void => {}, onStartSettled: (): void => {} };
   const become = (next: ContainerState): void => store.adopt({ ...container, state: next });
   const runtime: OciRuntime & { calls: string[] } = fakeRuntime({
     async state() {
@@ -48,7 +48,7 @@ function sandboxed(state: ContainerState, status: RuntimeState["status"] | undef
     logger: silentLogger,
   } as unknown as ContainerDrivers;
   const exits = {
-    watch() {},
+    watch: () => now.onWatch(),
     wait: async () => store.index.get(container.id).state.kind === "exited",
     settle: async () => become(isEnded),
     startSettled: async () => now.onStartSettled(),
@@ -57,7 +57,7 @@ function sandboxed(state: ContainerState, status: RuntimeState["status"] | undef
   return { runtime, now, become, stops, stop: (graceMs: number) => stops.stop(container, graceMs) };
 }
 
-describe("the stop of a container whose runtime does not signal it", () => {
+describe("the stop of a container that its runtime signals", () => {
   it("takes it away when it was not started", async () => {
     const { runtime, stop } = sandboxed({ kind: "created" }, "created");
     await stop(0);
@@ -97,6 +97,15 @@ describe("the stop of a container whose runtime does not signal it", () => {
       await stop(1000);
       assert.deepEqual(runtime.calls, ["SIGTERM"]);
     }
+  });
+
+  it("kills also what cannot be watched", async () => {
+    const { runtime, now, stop } = sandboxed(isRunning, "running");
+    now.onWatch = () => {
+      throw new Error("pidfds are forbidden");
+    };
+    await stop(0);
+    assert.deepEqual(runtime.calls, ["SIGKILL"]);
   });
 
   it("fails when it should have", async () => {
