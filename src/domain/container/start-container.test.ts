@@ -22,6 +22,8 @@ function created(
 ) {
   const store = new ContainerStore(noRecords({ put }));
   const stopping = { now: false };
+  const signals: string[] = [];
+  const onSignal = { now: (): void => {} };
   const logged: string[] = [];
   const container = exampleContainer({ state: { kind: "created" }, ...process });
   store.adopt(container);
@@ -30,6 +32,12 @@ function created(
     runtimes: fakeRuntimes(runtime),
     bundles: { path: (id: string) => `/bundles/${id}` },
     sandboxes: { index: { current: () => exampleSandbox({ state: { kind: "ready" } }) } },
+    processes: {
+      signal(_process: unknown, signal: string) {
+        signals.push(signal);
+        onSignal.now();
+      },
+    },
     publish() {},
     logger: { ...silentLogger, error: (message: string) => logged.push(message) },
   } as unknown as ContainerDrivers;
@@ -38,6 +46,8 @@ function created(
   return {
     runtime,
     stopping,
+    signals,
+    onSignal,
     logged,
     state,
     start: () => startContainer(drivers, exits, { isStopping: () => stopping.now }, container),
@@ -68,24 +78,37 @@ describe("a container whose process cannot be watched", () => {
   });
 });
 
-describe("a container that does not start and whose end cannot be recorded", () => {
+describe("a container that does not start", () => {
   const broken = (): ReturnType<typeof fakeRuntime> =>
     fakeRuntime({ start: () => Promise.reject(new Error("no such program")) });
 
-  it("fails with why it did not start; the other failure is logged", async () => {
+  it("fails with why, also when its end cannot be recorded, which is logged", async () => {
     const { logged, start } = created(diskIsFull, undefined, broken());
     await assert.rejects(start(), /no such program/);
     assert.deepEqual(logged, ["cannot record the end of a container that did not start"]);
   });
 
-  it("fails with that also when what is left of it cannot be taken away, and has ended", async () => {
-    const runtime = fakeRuntime({
+  const stuck = (): ReturnType<typeof fakeRuntime> =>
+    fakeRuntime({
       start: () => Promise.reject(new Error("no such program")),
       delete: () => Promise.reject(new Error("the runtime is stuck")),
     });
-    const { state, start } = created(async () => {}, undefined, runtime);
+
+  it("is killed and has ended when its runtime cannot take it away", async () => {
+    const { signals, state, start } = created(async () => {}, undefined, stuck());
     await assert.rejects(start(), /no such program/);
+    assert.deepEqual(signals, ["SIGKILL"]);
     assert.equal(state().kind, "exited");
+  });
+
+  it("has not ended as long as nothing can be done about its process", async () => {
+    const { onSignal, logged, state, start } = created(async () => {}, undefined, stuck());
+    onSignal.now = () => {
+      throw new Error("too many open files");
+    };
+    await assert.rejects(start(), /no such program/);
+    assert.deepEqual(logged, ["cannot kill a container that did not start: it stays as it is until it is stopped"]);
+    assert.deepEqual(state(), { kind: "created" });
   });
 });
 

@@ -103,17 +103,13 @@ async function forgetCheckpoint(
   await drivers.checkpoints.restores.discard(restore.parts);
 }
 
-/** Never fails: why the container did not start is what its caller has to hear, whatever else goes wrong then. */
+/** One that cannot be ended has not. Never fails: why the container did not start is what its caller has to hear, whatever else goes wrong then. */
 async function recordStartError(drivers: ContainerDrivers, container: Container, error: unknown): Promise<void> {
   const exit = { exitCode: 128, finishedAtNs: nowNs(), reason: "StartError", message: messageOf(error) };
-  try {
-    // Before that is recorded, for which the disk may be too full: who is told that it has not started may start another one.
-    await drivers.runtimes.get(container.runtimeHandler).delete(container.id, { force: true });
-  } catch (deleteError) {
-    drivers.logger.warn("cannot delete a container that did not start", {
-      container: container.id,
-      error: deleteError,
-    });
+  // Before that is recorded, for which the disk may be too full: who is told that it has not started may start another one.
+  if (!(await isTakenAway(drivers, container))) {
+    forgetStart(drivers.store, container);
+    return;
   }
   try {
     const ended = await drivers.store.update(container.id, (current) =>
@@ -126,5 +122,27 @@ async function recordStartError(drivers: ContainerDrivers, container: Container,
       startError: messageOf(error),
       error: recordError,
     });
+  }
+}
+
+/** False when its process may be there afterwards: descriptors may have run out, with which anything could be done about it. */
+async function isTakenAway(drivers: ContainerDrivers, { id, runtimeHandler }: Container): Promise<boolean> {
+  const { runtimes, processes, store, logger } = drivers;
+  try {
+    await runtimes.get(runtimeHandler).delete(id, { force: true });
+    return true;
+  } catch (error) {
+    logger.warn("cannot delete a container that did not start", { container: id, error });
+  }
+  try {
+    const process = store.index.current(id)?.process;
+    if (process !== undefined) processes.signal(process, "SIGKILL");
+    return true;
+  } catch (error) {
+    logger.error("cannot kill a container that did not start: it stays as it is until it is stopped", {
+      container: id,
+      error,
+    });
+    return false;
   }
 }
