@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { fakeRuntime, fakeRuntimes } from "#drivers/oci-runtime/fake.ts";
 import type { OciRuntime, RuntimeState } from "#drivers/oci-runtime/index.ts";
 import { exampleContainer } from "#domain/pod/entity-examples.ts";
@@ -16,12 +17,7 @@ const isRunning: ContainerState = { kind: "running", startedAtNs: "1" };
 
 /** A container of a runtime that signals it itself and refuses to as long as `status` is not "running". */
 function sandboxed(state: ContainerState, status: RuntimeState["status"] | undefined) {
-  const store = new ContainerStore({
-    load: async () => ({ records: [], corrupt: [] }),
-    put: async () => {},
-    remove: async () => {},
-    close: async () => {},
-  });
+  const store = new ContainerStore(noRecords());
   const container = exampleContainer({ state });
   store.adopt(container);
   const now = { status, onWatch: (): void => {}, onState: (): void => {}, onStartSettled: (): void => {} };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { exampleContainer } from "#domain/pod/entity-examples.ts";
 import type { LinuxResources } from "#domain/sandbox/request.ts";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { fakeRuntime, fakeRuntimes } from "#drivers/oci-runtime/fake.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import { silentLogger } from "#observability/logger.ts";
@@ -24,12 +25,7 @@ describe("new limits of a container", () => {
     change: Partial<LinuxResources>,
     { hasMemorySwap = true, isAlive = true, version = 2, hugepages = [], update }: Case = {},
   ) {
-    const store = new ContainerStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: async () => {},
-      remove: async () => {},
-      close: async () => {},
-    });
+    const store = new ContainerStore(noRecords());
     const container = exampleContainer({
       process: { pid: 1, startTime: "1" },
       resources: { ...noResources, memoryLimitBytes: 64, memorySwapLimitBytes: 128, hugepageLimits: hugepages },

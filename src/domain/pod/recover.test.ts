@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ContainerStore } from "#domain/container/container-store.ts";
 import type { Container } from "#domain/container/container.ts";
+import { noRecords } from "#domain/entity/no-records.ts";
 import { SandboxStore } from "#domain/sandbox/sandbox-store.ts";
 import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { Records } from "#drivers/records/index.ts";
@@ -14,12 +15,7 @@ import { recover } from "./recover.ts";
 const process = { pid: 1, startTime: "1" };
 
 function recordsOf<T>(...records: T[]): Records<T> {
-  return {
-    load: async () => ({ records, corrupt: [] }),
-    put: async () => {},
-    remove: async () => {},
-    close: async () => {},
-  };
+  return noRecords({ load: async () => ({ records, corrupt: [] }) });
 }
 
 const none = async (): Promise<never[]> => [];
