@@ -40,6 +40,42 @@ describe("a pull over a bad connection", { skip: cannotRunPods() }, () => {
     );
   });
 
+  it("takes a layer from the registry that its mirror has damaged or loses, and names both where both are bad", async () => {
+    await using registry = await startRegistry();
+    const faults = { damaged: { kind: "corrupt", fromByte: 40 }, lost: { kind: "cut", afterBytes: 0 } } as const;
+    let fault: (typeof faults)[keyof typeof faults] = faults.damaged;
+    await using mirror = await startFaultyProxy(registry.host, ({ target }) =>
+      layers.some((layer) => target.endsWith(layer)) ? fault : undefined,
+    );
+    let isBad = false;
+    await using source = await startFaultyProxy(registry.host, ({ target }) =>
+      isBad && layers.some((layer) => target.endsWith(layer)) ? fault : undefined,
+    );
+    const layers: string[] = [];
+    const push = async (tag: string): Promise<string> => {
+      const built = smallImage();
+      layers.push(...built.layers.map(({ digest }) => digest));
+      await registry.push(built, "test/mirrored", tag);
+      return `${source.host}/test/mirrored:${tag}`;
+    };
+    const table = (kind: string, host: string): string => `[[${kind}]]\nlocation = "${host}"\ninsecure = true\n`;
+    const registriesConf = table("registry", source.host) + table("registry.mirror", mirror.host);
+    await using daemon = await startDaemon({ registriesConf });
+    for (const [name, one] of Object.entries(faults)) {
+      fault = one;
+      await pull(daemon, await push(name));
+    }
+    fault = faults.damaged;
+    isBad = true;
+    const image = await push("bad");
+    const wrong = "the content received is sha256:\\w+, not sha256:\\w+|gzip stream is damaged: .+";
+    await rejects(
+      pull(daemon, image),
+      "DATA_LOSS",
+      new RegExp(`at ${mirror.host}/test/mirrored: .*(${wrong}); at ${source.host}/test/mirrored: .*(${wrong})`),
+    );
+  });
+
   it("tries again when the registry answers that it is busy", async () => {
     await using registry = await startRegistry();
     await registry.push(smallImage(), "test/busy", "v1");

@@ -60,7 +60,7 @@ test("an image of a real registry is resolved and its layers are read, also from
   for (const [position, layer] of resolved.manifest.layers.entries()) {
     const expected = image.layers[position]?.bytes ?? Buffer.alloc(0);
     for (const offset of [0, 10, expected.length]) {
-      const stream = await resolved.source.open(layer, offset, signal);
+      const stream = await resolved.source.download(layer).open(offset, signal);
       assert.ok(Buffer.concat(await Array.fromAsync(stream)).equals(expected.subarray(offset)));
     }
   }

@@ -1,7 +1,10 @@
 import { FakeRegistryClient } from "#drivers/registry/fake.ts";
+import type { BlobDownload, BlobSource } from "#drivers/registry/index.ts";
 import { FakeSignaturePolicies } from "#drivers/signature-policy/fake.ts";
 import { FakeStorage } from "#drivers/storage/fake.ts";
+import { DomainError } from "#errors/domain-error.ts";
 import { silentLogger } from "#observability/logger.ts";
+import type { Descriptor } from "#spec/oci-image.ts";
 import { ImageService, type ImageServiceOptions } from "./image-service.ts";
 import type { PullRequest } from "./image.ts";
 import type { PullObserver } from "./pull-observer.ts";
@@ -44,6 +47,18 @@ export function exampleImages(changes: Partial<ImageServiceOptions> = {}) {
 
 export function pullRequest(image: string, changes: Partial<PullRequest> = {}): PullRequest {
   return { image, auth: {}, namespace: "", ...changes };
+}
+
+/** For the source of an image in a test: each of its blobs is opened by `open`. */
+export function openedBy(
+  open: (blob: Descriptor, ...asked: Parameters<BlobDownload["open"]>) => ReturnType<BlobDownload["open"]>,
+): BlobSource["download"] {
+  return (blob) => ({
+    open: (...asked) => open(blob, ...asked),
+    reject: (reason) => {
+      throw new DomainError("data-loss", reason);
+    },
+  });
 }
 
 export const busybox = "docker.io/library/busybox:1";

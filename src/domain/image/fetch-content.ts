@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "#errors/domain-error.ts";
 import type { ImageReference, ResolvedImage } from "#drivers/registry/index.ts";
-import type { ChainId, ImageRecord, Storage } from "#drivers/storage/index.ts";
+import type { ChainId, ImageRecord, LayerSource, Storage } from "#drivers/storage/index.ts";
 import { Semaphore } from "#lib/semaphore.ts";
 import { settleAll } from "#lib/settle.ts";
 import type { Descriptor, Digest, ImageConfig } from "#spec/oci-image.ts";
@@ -139,12 +139,14 @@ async function fetchLayer(
   return info;
 }
 
-function sourceOf(resolved: ResolvedImage, layer: Descriptor) {
+function sourceOf(resolved: ResolvedImage, layer: Descriptor): LayerSource {
+  const download = resolved.source.download(layer);
   return {
     digest: layer.digest,
     sizeBytes: layer.size,
     mediaType: layer.mediaType,
-    open: (offset: number, abort: AbortSignal) => resolved.source.open(layer, offset, abort),
+    open: (offset, abort) => download.open(offset, abort),
+    reject: (reason) => download.reject(reason),
   };
 }
 

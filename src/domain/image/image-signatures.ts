@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { kindOf } from "#errors/domain-error.ts";
 import type { ImageReference, RegistryClient, ResolvedImage } from "#drivers/registry/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
@@ -93,9 +94,14 @@ async function readAttachments(
   return found;
 }
 
-/** As long as its descriptor says, which the source sees to. */
+/** As long as its descriptor says, which the source sees to, and with its digest. @throws DomainError data-loss; what the source says */
 async function readPayload(resolved: ResolvedImage, layer: Descriptor, signal: AbortSignal): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await resolved.source.open(layer, 0, signal)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  const download = resolved.source.download(layer);
+  const algorithm = layer.digest.slice(0, layer.digest.indexOf(":"));
+  for (;;) {
+    const bytes = Buffer.concat(await Array.fromAsync(await download.open(0, signal)));
+    const found = `${algorithm}:${hash(algorithm, bytes)}`;
+    if (found === layer.digest) return bytes;
+    download.reject(`the signed text has digest ${found}, not ${layer.digest}`);
+  }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
-import { busybox, exampleImages, layer, payload, pullRequest } from "./example-images.fake.ts";
+import { busybox, exampleImages, layer, openedBy, payload, pullRequest } from "./example-images.fake.ts";
 
 /** The first seven bytes, then, when told to go on, the rest. */
 async function* inPieces(bytes: Buffer, goOn: Promise<void>): AsyncGenerator<Uint8Array> {
@@ -73,7 +73,7 @@ describe("a pull", () => {
     const settings = { maxParallelLayerDownloads: 1, platform: undefined, progressTimeoutMs: 20 };
     const { images, registry, heard } = exampleImages({ settings });
     const image = registry.addImage(busybox, [layer]);
-    image.source.open = async () => new ReadableStream();
+    image.source.download = openedBy(async () => new ReadableStream());
     await assert.rejects(images.pull(pullRequest(busybox)), {
       kind: "registry-unavailable",
       message: /made no progress for 0.02 s/,
@@ -86,17 +86,17 @@ describe("a pull", () => {
       settings: { maxParallelLayerDownloads: 1, platform: undefined, progressTimeoutMs: 0 },
     });
     const image = registry.addImage(busybox, [layer, Buffer.from("another layer")]);
-    const open = image.source.open.bind(image.source);
+    const download = image.source.download.bind(image.source);
     for (const kind of ["unavailable", "resource-exhausted"] as const) {
-      image.source.open = async (blob, ...rest) => {
+      image.source.download = openedBy(async (blob, ...asked) => {
         if (blob.size !== layer.length) throw new DomainError(kind, "it does not fit");
-        return await open(blob, ...rest);
-      };
+        return await download(blob).open(...asked);
+      });
       await assert.rejects(images.pull(pullRequest(busybox)), { kind, message: /it does not fit/ });
       assert.equal(storage.layers.size, kind === "unavailable" ? 1 : 0);
     }
     assert.equal(storage.blobs.size, 0);
-    image.source.open = open;
+    image.source.download = download;
     await images.pull(pullRequest(busybox));
   });
 
@@ -113,10 +113,10 @@ describe("a pull", () => {
   it("is told that the daemon stops when that ends it", async () => {
     const { images, registry } = exampleImages();
     const opened = Promise.withResolvers<void>();
-    registry.addImage(busybox, [layer]).source.open = async () => {
+    registry.addImage(busybox, [layer]).source.download = openedBy(async () => {
       opened.resolve();
       return new ReadableStream();
-    };
+    });
     const pull = assert.rejects(images.pull(pullRequest(busybox)), { kind: "unavailable", message: /is stopping/ });
     await opened.promise;
     images.close();
@@ -128,12 +128,8 @@ describe("a pull", () => {
     const content = Buffer.from("weights of a model");
     const blob = { mediaType: "application/octet-stream", bytes: content };
     const { source, manifest } = registry.addArtifact(busybox, [blob]);
-    const open = source.open.bind(source);
     const middle = Promise.withResolvers<void>();
-    source.open = async (...asked) => {
-      await open(...asked);
-      return ReadableStream.from(inPieces(content, middle.promise));
-    };
+    source.download = openedBy(async () => ReadableStream.from(inPieces(content, middle.promise)));
     const [file] = manifest.layers;
     const seen: number[] = [];
     const watching = (async () => {

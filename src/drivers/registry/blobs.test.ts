@@ -24,7 +24,7 @@ test("a blob is read from an offset", async () => {
   await using setup = await resolved(server);
   const { layer, source } = setup;
   for (const offset of [0, 1, 70_000, content.length - 1, content.length])
-    assert.deepEqual(await readAll(await source.open(layer, offset, forever())), content.subarray(offset));
+    assert.deepEqual(await readAll(await source.download(layer).open(offset, forever())), content.subarray(offset));
 });
 
 test("a server that ignores Range, or starts earlier, is read up to the offset", async () => {
@@ -35,13 +35,13 @@ test("a server that ignores Range, or starts earlier, is read up to the offset",
     response.end(content);
     return true;
   };
-  assert.deepEqual(await readAll(await source.open(layer, 123_456, forever())), content.subarray(123_456));
+  assert.deepEqual(await readAll(await source.download(layer).open(123_456, forever())), content.subarray(123_456));
   server.intercept = (_, response) => {
     response.writeHead(206, { "content-range": `bytes 100-${content.length - 1}/${content.length}` });
     response.end(content.subarray(100));
     return true;
   };
-  assert.deepEqual(await readAll(await source.open(layer, 200_000, forever())), content.subarray(200_000));
+  assert.deepEqual(await readAll(await source.download(layer).open(200_000, forever())), content.subarray(200_000));
 });
 
 test("an answer that cannot be placed is an error", async () => {
@@ -54,7 +54,7 @@ test("an answer that cannot be placed is an error", async () => {
       response.end(content.subarray(100));
       return true;
     };
-    await assert.rejects(source.open(layer, 100, forever()), {
+    await assert.rejects(source.download(layer).open(100, forever()), {
       kind: "unavailable",
       message: /asked for bytes from 100/,
     });
@@ -63,8 +63,8 @@ test("an answer that cannot be placed is an error", async () => {
     response.writeHead(416).end();
     return true;
   };
-  await assert.rejects(source.open(layer, 100, forever()), { kind: "unavailable", message: /416/ });
-  await assert.rejects(source.open(layer, content.length + 1, forever()), { kind: "invalid-argument" });
+  await assert.rejects(source.download(layer).open(100, forever()), { kind: "unavailable", message: /416/ });
+  await assert.rejects(source.download(layer).open(content.length + 1, forever()), { kind: "invalid-argument" });
 });
 
 test("a stream that breaks ends with an error, and what came before it was delivered", async () => {
@@ -79,7 +79,7 @@ test("a stream that breaks ends with an error, and what came before it was deliv
   };
   const received: Uint8Array[] = [];
   const broken = (async () => {
-    for await (const chunk of await source.open(layer, 0, forever())) received.push(chunk);
+    for await (const chunk of await source.download(layer).open(0, forever())) received.push(chunk);
   })();
   await assert.rejects(broken, {
     kind: "registry-unavailable",
@@ -87,7 +87,7 @@ test("a stream that breaks ends with an error, and what came before it was deliv
   });
   const head = Buffer.concat(received);
   assert.deepEqual(head, content.subarray(0, head.length));
-  const rest = await readAll(await source.open(layer, head.length, forever()));
+  const rest = await readAll(await source.download(layer).open(head.length, forever()));
   assert.deepEqual(Buffer.concat([head, rest]), content);
 });
 
@@ -99,7 +99,7 @@ test("a blob that has more or fewer bytes than declared is an error", async () =
     response.end(Buffer.concat([content, content]));
     return true;
   };
-  await assert.rejects(readAll(await source.open(layer, 0, forever())), {
+  await assert.rejects(readAll(await source.download(layer).open(0, forever())), {
     kind: "data-loss",
     message: /more than the 300000/,
   });
@@ -107,7 +107,7 @@ test("a blob that has more or fewer bytes than declared is an error", async () =
     response.end(content.subarray(0, 500));
     return true;
   };
-  await assert.rejects(readAll(await source.open(layer, 0, forever())), {
+  await assert.rejects(readAll(await source.download(layer).open(0, forever())), {
     kind: "registry-unavailable",
     message: /it ends after 500 of 300000 bytes/,
   });
@@ -122,12 +122,12 @@ test("a connection without a byte for the stall time-out is given up", async () 
     response.write(content.subarray(0, 1000));
     return true;
   };
-  await assert.rejects(readAll(await source.open(layer, 0, forever())), {
+  await assert.rejects(readAll(await source.download(layer).open(0, forever())), {
     kind: "registry-unavailable",
     message: /the connection stalled, no bytes for 50 ms/,
   });
   server.intercept = () => true;
-  await assert.rejects(source.open(layer, 0, forever()), (error) => {
+  await assert.rejects(source.download(layer).open(0, forever()), (error) => {
     assert.ok(error instanceof Error && "facts" in error);
     assert.match(error.message, /no answer within 50 ms/);
     assert.equal(Object(error.facts).reason, "CONNECTION_TIMEOUT");
@@ -140,7 +140,7 @@ test("a slow reader is not a stalled connection", async () => {
   await using setup = await resolved(server, { stallTimeoutMs: 400 });
   const { layer, source } = setup;
   const chunks: Uint8Array[] = [];
-  for await (const chunk of await source.open(layer, 0, forever())) {
+  for await (const chunk of await source.download(layer).open(0, forever())) {
     // Longer than the stall time-out, once: nobody is waiting for bytes meanwhile.
     if (chunks.length === 0) await new Promise((resolve) => setTimeout(resolve, 500));
     chunks.push(chunk);
@@ -163,7 +163,7 @@ test("a redirect is followed without showing the credentials to the other host",
     return true;
   };
   const image = await client.resolve(at(server, "app"), { auth: { registryToken: "token" }, signal: forever() });
-  assert.deepEqual(await readAll(await image.source.open(layer, 0, forever())), content);
+  assert.deepEqual(await readAll(await image.source.download(layer).open(0, forever())), content);
   assert.equal(server.requests.at(-1)?.headers.authorization, "Bearer token");
   assert.deepEqual(
     cdn.requests.map(({ url, headers }) => [url, headers.authorization]),
@@ -173,7 +173,7 @@ test("a redirect is followed without showing the credentials to the other host",
     sendError(response, 403, "DENIED");
     return true;
   };
-  await assert.rejects(image.source.open(layer, 0, forever()), (error) => {
+  await assert.rejects(image.source.download(layer).open(0, forever()), (error) => {
     assert.ok(error instanceof Error);
     assert.match(error.message, new RegExp(`GET http://${cdn.registry}/signed: 403 Forbidden \\(DENIED`));
     assert.ok(!JSON.stringify([error, error.message]).includes("secret"));
@@ -190,7 +190,10 @@ test("redirects that go in circles or to other protocols are refused", async () 
       response.writeHead(302, { location }).end();
       return true;
     };
-    await assert.rejects(source.open(layer, 0, forever()), { kind: "registry-unavailable", message: /redirect/ });
+    await assert.rejects(source.download(layer).open(0, forever()), {
+      kind: "registry-unavailable",
+      message: /redirect/,
+    });
   }
 });
 
@@ -205,7 +208,7 @@ test("a reset connection is tried again before the blob is opened", async () => 
     request.socket.resetAndDestroy();
     return true;
   };
-  assert.deepEqual(await readAll(await source.open(layer, 0, forever())), content);
+  assert.deepEqual(await readAll(await source.download(layer).open(0, forever())), content);
 });
 
 test("an abort ends the stream with its reason, and cancelling it closes the connection", async () => {
@@ -218,12 +221,12 @@ test("an abort ends the stream with its reason, and cancelling it closes the con
     return true;
   };
   const abort = new AbortController();
-  const reader = (await source.open(layer, 0, abort.signal)).getReader();
+  const reader = (await source.download(layer).open(0, abort.signal)).getReader();
   await reader.read();
   const pending = reader.read();
   abort.abort();
   await assert.rejects(pending, { kind: "cancelled" });
-  const stream = await source.open(layer, 0, forever());
+  const stream = await source.download(layer).open(0, forever());
   const closed = Promise.withResolvers<void>();
   server.intercept = undefined;
   const poll = setInterval(() => {
@@ -242,7 +245,7 @@ test("closing the client ends what is under way and leaves no connection", async
     response.write(content.subarray(0, 1000));
     return true;
   };
-  const reader = (await source.open(layer, 0, forever())).getReader();
+  const reader = (await source.download(layer).open(0, forever())).getReader();
   await reader.read();
   const pending = reader.read();
   await client.close();

@@ -1,39 +1,8 @@
 import { DomainError } from "#errors/domain-error.ts";
-import { ConnectionFailure, pullFailure } from "./http/failure.ts";
-import { type SkippedEndpoint, firstThatWorks } from "./first-that-works.ts";
-import { formatReference } from "./names/reference.ts";
+import { ConnectionFailure } from "./http/failure.ts";
 import type { Descriptor, Digest } from "#spec/oci-image.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { HttpAnswer } from "./http/http-transport.ts";
-import type { BlobSource, ImageReference } from "./index.ts";
-
-/** A blob source for an image found at the first of `endpoints`; the others are asked when it lacks or loses a blob. */
-export function createBlobSource(
-  endpoints: readonly Endpoint[],
-  reference: ImageReference,
-  skipped: SkippedEndpoint,
-): BlobSource {
-  return {
-    async open(blob, offset, signal) {
-      const step = `cannot read blob ${blob.digest} of ${formatReference(reference)}`;
-      const facts = { reference: formatReference(reference), digest: blob.digest };
-      const fail = (error: unknown) => pullFailure(step, error, facts);
-      if (offset < 0 || offset > blob.size)
-        throw new DomainError("invalid-argument", `${step}: offset ${offset} is outside of its ${blob.size} bytes`, {
-          facts,
-        });
-      if (offset === blob.size && offset > 0) return emptyStream();
-      try {
-        const body = await firstThatWorks(endpoints, signal, skipped, (endpoint) =>
-          openBlob(endpoint, blob.digest, offset, signal),
-        );
-        return sizedStream(body, blob, offset, fail);
-      } catch (error) {
-        throw fail(error);
-      }
-    },
-  };
-}
 
 /** Bytes that arrive one chunk at a time, undefined at the end. */
 export interface BlobBody {
@@ -102,7 +71,7 @@ function prepend(first: Uint8Array, body: BlobBody): BlobBody["read"] {
 }
 
 /** Ends after exactly the declared number of bytes; a body that has fewer or more is an error. */
-function sizedStream(
+export function sizedStream(
   body: BlobBody,
   blob: Descriptor,
   offset: number,
@@ -136,8 +105,4 @@ function checkSize({ size }: Descriptor, position: number, ended: boolean): void
     });
   if (ended && position < size)
     throw new ConnectionFailure(`it ends after ${position} of ${size} bytes`, { transient: true });
-}
-
-function emptyStream(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }

@@ -24,9 +24,9 @@ test("an image is resolved by tag over plain http of an insecure registry", asyn
   assert.deepEqual(image.config?.config, { Cmd: ["/bin/sh"] });
   const [layer] = manifest.layers;
   assert.ok(layer);
-  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
-  assert.equal((await readAll(await image.source.open(layer, 2, forever()))).toString(), "layer");
-  assert.equal((await readAll(await image.source.open(layer, layer.size, forever()))).byteLength, 0);
+  assert.equal((await readAll(await image.source.download(layer).open(0, forever()))).toString(), "a layer");
+  assert.equal((await readAll(await image.source.download(layer).open(2, forever()))).toString(), "layer");
+  assert.equal((await readAll(await image.source.download(layer).open(layer.size, forever()))).byteLength, 0);
 });
 
 test("an index leads to the manifest of the platform, also through an index within it", async () => {

@@ -110,9 +110,7 @@ class HttpRegistryClient implements ClosableRegistryClient {
           this.#logger.warn("mirror failed", { image: name, mirror: repository, error: messageOf(error) }),
         signal: this.#untilClosed(options.signal),
       });
-      const { source } = image;
-      const open: BlobSource["open"] = (blob, offset, signal) => source.open(blob, offset, this.#untilClosed(signal));
-      return { ...image, source: { open } };
+      return { ...image, source: this.#closing(image.source) };
     } catch (error) {
       throw pullFailure(`cannot resolve ${name}`, error, { reference: name });
     }
@@ -131,6 +129,18 @@ class HttpRegistryClient implements ClosableRegistryClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #closing(source: BlobSource): BlobSource {
+    return {
+      download: (blob) => {
+        const download = source.download(blob);
+        return {
+          open: (offset, signal) => download.open(offset, this.#untilClosed(signal)),
+          reject: (reason) => download.reject(reason),
+        };
+      },
+    };
   }
 
   #untilClosed(signal: AbortSignal): AbortSignal {

@@ -4,7 +4,7 @@ import { mediaTypes } from "./manifests/manifest-document.ts";
 import { formatReference, parseReference } from "./names/reference.ts";
 import type { Descriptor, Digest, ImageConfig, Manifest } from "#spec/oci-image.ts";
 import { repositoryName } from "#spec/repository-name.ts";
-import type { ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
+import type { BlobDownload, ImageReference, RegistryClient, ResolvedImage } from "./index.ts";
 
 /**
  * A registry client without a network, for tests of the domain: resolves the images that were added, by tag and by digest.
@@ -82,6 +82,15 @@ export class FakeRegistryClient implements RegistryClient {
 
   async reload(): Promise<void> {}
 
+  #download(blob: Descriptor): BlobDownload {
+    return {
+      open: async (offset) => this.#open(blob, offset),
+      reject: (reason) => {
+        throw new DomainError("data-loss", `blob ${blob.digest}: ${reason}`);
+      },
+    };
+  }
+
   #open({ digest }: Descriptor, offset: number): ReadableStream<Uint8Array> {
     this.opened.push({ digest, offset });
     this.#failIfTold();
@@ -108,7 +117,7 @@ export class FakeRegistryClient implements RegistryClient {
       manifest,
       configBytes,
       config,
-      source: { open: async (blob, offset) => this.#open(blob, offset) },
+      source: { download: (blob) => this.#download(blob) },
     };
     this.#images.set(formatReference(reference), image);
     this.#images.set(`${repositoryName(reference)}@${digest}`, image);

@@ -44,13 +44,24 @@ export interface ResolvedImage {
 }
 
 export interface BlobSource {
+  /** Begins to fetch a blob; nothing is asked for yet. */
+  download(blob: Descriptor): BlobDownload;
+}
+
+/** One download of a blob, from the first of its places that has it: mirrors, then the registry. */
+export interface BlobDownload {
   /**
-   * Opens the bytes of a blob from `offset` (0 unless resuming). The stream ends early with an error when the connection
+   * Opens the bytes of the blob from `offset` (0 unless resuming). The stream ends early with an error when the connection
    * breaks; a server that ignores Range makes the driver skip to `offset` itself. Digest is NOT checked here. The
    * reader may free what it has read.
    * @throws DomainError not-found, unauthenticated, registry-unavailable, unavailable
    */
-  open(blob: Descriptor, offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  open(offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * Tells that what came since byte 0 is not the blob's content; the next `open`, at 0, asks the other places.
+   * @throws DomainError data-loss naming each place and what was wrong there, when none is left
+   */
+  reject(reason: string): void;
 }
 
 export interface RegistryClient {

@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stringify } from "smol-toml";
 import { silentLogger } from "#observability/logger.ts";
 import { type ClosableRegistryClient, type RegistryClientOptions, createRegistryClient } from "./client.ts";
 import { parseReference } from "./names/reference.ts";
@@ -18,6 +22,15 @@ export function testClient(options: RegistryClientOptions = {}): Promise<Closabl
     },
     silentLogger,
   );
+}
+
+/** A client whose registries.conf has `registries` (JSON) as its [[registry]] tables. */
+export async function clientWith(registries: string): Promise<ClosableRegistryClient> {
+  const directory = await mkdtemp(path.join(tmpdir(), "berth-mirrors-"));
+  await writeFile(path.join(directory, "registries.conf"), stringify({ registry: JSON.parse(registries) }));
+  const client = await testClient({ registriesConfFile: path.join(directory, "registries.conf") });
+  await rm(directory, { recursive: true });
+  return client;
 }
 
 /** The reference of `name` at a server of the test. */

@@ -11,6 +11,7 @@ import { LayerFeed } from "./layer-feed.ts";
 import { digestParts, type Layout } from "./layout.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
 import { SharedFlight } from "./shared-flight.ts";
+import { fromSoundPlace } from "./sound-place.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import { CheckedContent } from "./unpack/checked-content.ts";
 import { UnsyncedWrites } from "./unsynced-writes.ts";
@@ -99,12 +100,13 @@ export class BlobStore {
       // Its content would take as long to read as the rest of a start; what was cut off or taken away has to come back with the next pull.
       if (this.has(digest) && (await this.isWhole(digest, sizeBytes))) return;
       this.#sizes.delete(digest);
-      await this.#placed(digest, sizeBytes, async (file) => {
+      const fetch = async (file: string): Promise<void> => {
         const feed = new LayerFeed(source, { subject: `blob ${digest}`, signal, onProgress, ...this.#retry });
         await feed.run(
           this.#writers.start("write-blob", { digest, sizeBytes, file, ...feed.memory }, { onTaken: feed.taken }),
         );
-      });
+      };
+      await fromSoundPlace(source, signal, () => this.#placed(digest, sizeBytes, fetch));
     });
   }
 

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
-import { DomainError } from "#errors/domain-error.ts";
+import { DomainError, messageOf } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { leftEarly } from "./left-early.ts";
-import type { LayerSource, UnpackProgress } from "./index.ts";
+import type { FetchOptions, LayerSource, UnpackProgress } from "./index.ts";
+import { fromSoundPlace, wrongContent } from "./sound-place.ts";
 
-/** Reads all of a source into memory, verified by digest and size. @throws DomainError */
-export async function readSource(
+/** Reads all of a source into memory, verified by digest and size, from one of its places. @throws DomainError */
+export function readSource(source: LayerSource, { signal, onProgress }: FetchOptions): Promise<Uint8Array> {
+  return fromSoundPlace(source, signal, () => readOnce(source, signal, onProgress));
+}
+
+async function readOnce(
   source: LayerSource,
   signal: AbortSignal,
   onProgress?: (progress: UnpackProgress) => void,
@@ -27,13 +32,13 @@ export async function readSource(
   signal.removeEventListener("abort", cancel);
   if (signal.aborted) throw leftEarly(signal);
   const bytes = Buffer.concat(pieces);
-  if (bytes.length !== source.sizeBytes) {
-    throw new DomainError(
-      "data-loss",
-      `${source.digest}: ${bytes.length} bytes came, the manifest declares ${source.sizeBytes}`,
-    );
+  if (bytes.length !== source.sizeBytes)
+    throw wrongContent(source.digest, `${bytes.length} bytes came, the manifest declares ${source.sizeBytes}`);
+  try {
+    checkDigest(source.digest, bytes);
+  } catch (error) {
+    throw wrongContent(source.digest, messageOf(error), error);
   }
-  checkDigest(source.digest, bytes);
   return bytes;
 }
 

@@ -83,7 +83,7 @@ export class FakeStorage implements Storage {
     this.#claims.claim(layer.chainId);
     const existing = this.layers.get(layer.chainId);
     if (existing !== undefined) return existing;
-    const bytes = await readSource(layer.source, options.signal, options.onProgress);
+    const bytes = await readSource(layer.source, options);
     const info: LayerInfo = { chainId: layer.chainId, diffId: layer.diffId, unpackedSizeBytes: bytes.length };
     this.layers.set(layer.chainId, info);
     return info;
@@ -99,7 +99,7 @@ export class FakeStorage implements Storage {
   async addBlob(source: LayerSource, options: FetchOptions): Promise<void> {
     this.#mayFail("addBlob");
     this.#claims.claim(source.digest);
-    this.blobs.set(source.digest, await readSource(source, options.signal, options.onProgress));
+    this.blobs.set(source.digest, await readSource(source, options));
   }
 
   async readBlob(digest: Digest): Promise<Uint8Array> {

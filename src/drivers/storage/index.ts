@@ -62,6 +62,12 @@ export interface LayerSource {
   sizeBytes: number;
   mediaType: string;
   open(offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * Told that what `open` gave since offset 0 is not the content of the digest: from then on it reads from another place, and the store
+   * begins anew at 0. Absent where there is one place only.
+   * @throws DomainError naming all places, when none is left
+   */
+  reject?(reason: string): void;
 }
 
 export interface Usage {
@@ -112,7 +118,8 @@ export interface Storage {
    * after it was asked for last, see `keepFetched`.
    * Callers that want the same layer at once share one download, which ends when all have aborted. Layers do not depend on each
    * other: parents may arrive later.
-   * A broken stream is resumed from the offset reached, with back-off, at most `retries` times.
+   * A broken stream is resumed from the offset reached, with back-off, at most `retries` times. Wrong content is asked for elsewhere
+   * as long as the source knows of another place, see `LayerSource.reject`.
    * @throws DomainError data-loss (digest, size or diff id mismatch, garbage), resource-exhausted (ENOSPC, bomb limits),
    *   invalid-argument (an entry that the layer format forbids), or what `source.open` threw
    */
@@ -120,7 +127,7 @@ export interface Storage {
 
   // Blobs of artifacts, and manifests/configs by digest
   putBlob(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** Streams a large blob (artifact layer) in, verified. Joined, resumed and failing as `addLayer`. */
+  /** Streams a large blob (artifact layer) in, verified. Joined, resumed, asked for elsewhere and failing as `addLayer`. */
   addBlob(source: LayerSource, options: FetchOptions): Promise<void>;
   readBlob(digest: Digest): Promise<Uint8Array>;
   blobPath(digest: Digest): string;

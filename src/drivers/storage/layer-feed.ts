@@ -3,6 +3,7 @@ import { DomainError, kindOf, messageOf } from "#errors/domain-error.ts";
 import { freeBytes } from "#lib/free-bytes.ts";
 import type { LayerSource, UnpackProgress } from "./index.ts";
 import { leftEarly } from "./left-early.ts";
+import { isWrongContent, wrongContent } from "./sound-place.ts";
 import type { FedRequest } from "./worker/protocol.ts";
 import type { Task } from "./worker/worker-pool.ts";
 
@@ -64,6 +65,7 @@ export class LayerFeed {
     const signal = AbortSignal.any([this.#options.signal, stop.signal]);
     const worked = task.done.catch((error: unknown) => {
       stop.abort();
+      if (kindOf(error) === "data-loss") throw wrongContent(this.#options.subject, messageOf(error), error);
       throw new DomainError(kindOf(error), `${this.#options.subject}: ${messageOf(error)}`, { cause: error });
     });
     worked.catch(() => undefined);
@@ -169,17 +171,19 @@ export class LayerFeed {
   }
 
   #tooLong(): DomainError {
-    const { subject } = this.#options;
-    const message = `${subject}: more than the ${this.#source.sizeBytes} bytes that the manifest declares came`;
-    return new DomainError("data-loss", message);
+    const reason = `more than the ${this.#source.sizeBytes} bytes that the manifest declares came`;
+    return wrongContent(this.#options.subject, reason);
   }
 
   #broken(failure: unknown, attempt: number): DomainError {
     const { sizeBytes } = this.#source;
-    const at = `${this.#options.subject}: the download ended at byte ${this.#receivedBytes} of ${sizeBytes}`;
+    const { subject } = this.#options;
+    const ended = `the download ended at byte ${this.#receivedBytes} of ${sizeBytes}`;
+    const at = `${subject}: ${ended}`;
     const tries = attempt === 0 ? "" : ` after ${attempt} resumptions`;
-    if (failure === undefined)
-      return new DomainError("data-loss", `${at}${tries}: the content is shorter than declared`);
+    if (failure === undefined) return wrongContent(subject, `${ended}${tries}: the content is shorter than declared`);
+    if (failure instanceof DomainError && failure.kind === "data-loss" && !isWrongContent(failure))
+      return wrongContent(subject, failure.message, failure);
     if (failure instanceof DomainError && (failure.kind === "data-loss" || this.#receivedBytes === 0)) return failure;
     const kind = failure instanceof DomainError ? kindOf(failure) : "unavailable";
     return new DomainError(kind, `${at}${tries}: ${messageOf(failure)}`, { cause: failure });

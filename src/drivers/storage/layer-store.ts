@@ -10,6 +10,7 @@ import { type LayerRecord, readLayerRecord, writeLayerRecord } from "./layer-rec
 import { digestParts, type Layout } from "./layout.ts";
 import type { ReferenceCounts } from "./reference-counts.ts";
 import { SharedFlight } from "./shared-flight.ts";
+import { fromSoundPlace } from "./sound-place.ts";
 import type { SyncBatch } from "./sync-batch.ts";
 import type { TreeJobs } from "./tree-jobs.ts";
 import { unpackLayer, type Unpacking } from "./unpack-layer.ts";
@@ -200,15 +201,13 @@ export class LayerStore {
     });
   }
 
-  async #fetch(
-    layer: LayerRequest,
-    signal: AbortSignal,
-    report: (progress: UnpackProgress) => void,
-  ): Promise<LayerInfo> {
-    using write = this.#unsynced.begin();
-    return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
-      this.#unpackBeside(layer, write, signal, report),
-    );
+  #fetch(layer: LayerRequest, signal: AbortSignal, report: (progress: UnpackProgress) => void): Promise<LayerInfo> {
+    return fromSoundPlace(layer.source, signal, async () => {
+      using write = this.#unsynced.begin();
+      return await onDisk(`layer ${layer.source.digest}`, this.#layout.imageRoot, () =>
+        this.#unpackBeside(layer, write, signal, report),
+      );
+    });
   }
 
   async #unpackBeside(

@@ -79,6 +79,37 @@ export function storageSuite(name: string, open: () => Promise<{ storage: Storag
       await assert.rejects(storage.addLayer(layer(), { signal: AbortSignal.abort() }), { kind: "cancelled" });
     });
 
+    it("asks for wrong content elsewhere, and fails as the source does when there is no other place", async () => {
+      const tar = tarOf([{ path: "file", content: randomBytes(100) }]);
+      const good = gzipSync(tar);
+      const damaged = Buffer.from(good).fill(0, 40, 50);
+      const ids = { chainId: sha256(tar), diffId: sha256(tar) };
+      for (const places of [[damaged, good.subarray(1), good], [damaged]]) {
+        let at = 0;
+        const reasons: string[] = [];
+        const changes: Partial<LayerSource> = {
+          open: async (offset) => ReadableStream.from([Uint8Array.from((places[at] ?? good).subarray(offset))]),
+          reject(reason) {
+            reasons.push(reason);
+            at += 1;
+            if (at === places.length) throw new DomainError("data-loss", "no place is left");
+          },
+        };
+        const adds = [
+          () => storage.addLayer({ ...ids, source: sourceOf(good, changes) }, { signal }),
+          () => storage.addBlob(sourceOf(good, changes), { signal }),
+        ];
+        for (const add of adds) {
+          at = 0;
+          reasons.length = 0;
+          if (places.includes(good)) await add();
+          else await assert.rejects(add(), { kind: "data-loss", message: "no place is left" });
+          assert.equal(reasons.length, places.length - (places.includes(good) ? 1 : 0), reasons.join());
+        }
+        await storage.dropFetched();
+      }
+    });
+
     it("tells a caller that is made to leave why, when the reason says it", async () => {
       const reason = new DomainError("registry-unavailable", "no progress");
       for (const early of [true, false]) {

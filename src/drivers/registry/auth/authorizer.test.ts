@@ -39,7 +39,9 @@ test("a token is fetched without credentials, once, and used for everything of t
   requireToken(server, () => "good");
   await using client = await testClient({ insecureRegistries: [server.registry] });
   const image = await client.resolve(at(server, "team/app"), { signal: forever() });
-  await Promise.all(manifest.layers.map(async (layer) => readAll(await image.source.open(layer, 0, forever()))));
+  await Promise.all(
+    manifest.layers.map(async (layer) => readAll(await image.source.download(layer).open(0, forever()))),
+  );
   await client.resolve(at(server, "team/app"), { signal: forever() });
   const [first, ...more] = tokenRequests(server);
   assert.deepEqual(more, []);
@@ -122,7 +124,7 @@ test("a token that the registry no longer takes is fetched anew", async () => {
   generation = 2;
   const [layer] = image.manifest.layers;
   assert.ok(layer);
-  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
+  assert.equal((await readAll(await image.source.download(layer).open(0, forever()))).toString(), "a layer");
   assert.equal(tokenRequests(server).length, 2);
 });
 

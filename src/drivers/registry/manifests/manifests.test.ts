@@ -6,7 +6,7 @@ import { digestOf } from "../digest.ts";
 import { FakeRegistryServer, sendError } from "../fake-registry-server.ts";
 import { mediaTypes } from "./manifest-document.ts";
 import { formatReference } from "../names/reference.ts";
-import { at, forever, readAll, testClient } from "../test-client.ts";
+import { at, clientWith, forever, readAll, testClient } from "../test-client.ts";
 import type { RegistryClientOptions } from "../client.ts";
 import type { Digest } from "#spec/oci-image.ts";
 
@@ -197,7 +197,7 @@ test("an artifact has no image config", async () => {
   const artifact = await resolve("art");
   assert.equal(artifact.config, undefined);
   assert.equal(artifact.manifest.artifactType, "a/b");
-  assert.deepEqual(await readAll(await artifact.source.open(layer, 0, forever())), file);
+  assert.deepEqual(await readAll(await artifact.source.download(layer).open(0, forever())), file);
 });
 
 test("an index may not lie about the size of its manifests, nor nest for ever", async () => {
@@ -247,26 +247,51 @@ test("mirrors are tried in order, and the message says what failed where", async
   const [layer] = manifest.layers;
   assert.ok(layer);
   const asked = server.requests.length;
-  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
+  assert.equal((await readAll(await image.source.download(layer).open(0, forever()))).toString(), "a layer");
   assert.equal(server.requests.length, asked, "the mirror serves the blob");
   second.intercept = (_, response) => {
     sendError(response, 404, "BLOB_UNKNOWN");
     return true;
   };
-  assert.equal((await readAll(await image.source.open(layer, 0, forever()))).toString(), "a layer");
+  assert.equal((await readAll(await image.source.download(layer).open(0, forever()))).toString(), "a layer");
   assert.equal(server.requests.length, asked + 1, "the registry serves what the mirror has lost");
 });
 
-/** A client whose registries.conf has `registries` (JSON) as its [[registry]] tables. */
-async function clientWith(registries: string) {
-  const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
-  const directory = await mkdtemp("/tmp/berth-mirrors-");
-  const { stringify } = await import("smol-toml");
-  await writeFile(`${directory}/registries.conf`, stringify({ registry: JSON.parse(registries) }));
-  const client = await testClient({ registriesConfFile: `${directory}/registries.conf` });
-  await rm(directory, { recursive: true });
-  return client;
-}
+test("a manifest or config that a mirror has damaged comes from the next place, or the message says what was wrong where", async () => {
+  await using mirror = await FakeRegistryServer.start();
+  await using setup = await setUp();
+  const { server } = setup;
+  const { manifest, descriptor } = server.addImage("app", { tag: "latest" });
+  const location = { location: `${mirror.registry}/m`, insecure: true };
+  await using client = await clientWith(
+    JSON.stringify([{ location: server.registry, insecure: true, mirror: [location] }]),
+  );
+  const damaged: { served: string | undefined; as: string }[] = [
+    { served: JSON.stringify({ ...manifest, layers: [] }), as: "manifest" },
+    { served: undefined, as: "config" },
+  ];
+  for (const { served, as } of damaged) {
+    mirror.intercept = (request, response) => {
+      const isManifest = request.url?.includes("/manifests/") === true;
+      if (isManifest) response.writeHead(200, { "docker-content-digest": descriptor.digest });
+      response.end(isManifest ? (served ?? JSON.stringify(manifest)) : "{}");
+      return true;
+    };
+    const resolve = () => client.resolve(at(server, "app"), { platform: amd64, signal: forever() });
+    server.intercept = undefined;
+    assert.equal((await resolve()).manifestDigest, descriptor.digest);
+    server.intercept = (_, response) => {
+      sendError(response, 404, "UNKNOWN");
+      return true;
+    };
+    await assert.rejects(resolve(), (error) => {
+      assert.ok(error instanceof Error);
+      assert.ok(error.message.includes(`at ${mirror.registry}/m/app: the ${as} `), error.message);
+      assert.match(error.message, new RegExp(`has digest sha256:.*; at ${server.registry}/app: GET .*404`));
+      return true;
+    });
+  }
+});
 
 test("credentials for another server address are not sent", async () => {
   await using setup = await setUp();
@@ -355,7 +380,7 @@ for (const signed of [true, false])
     assert.equal((await resolve(`old@${digestOf(payload)}`)).manifestDigest, image.manifestDigest);
     const [layer] = image.manifest.layers;
     assert.ok(layer);
-    assert.deepEqual(await readAll(await image.source.open(layer, 0, forever())), blobs[0]);
+    assert.deepEqual(await readAll(await image.source.download(layer).open(0, forever())), blobs[0]);
   });
 
 test("schema 1 layers that do not unpack, unpack to too much or have another digest are refused", async () => {

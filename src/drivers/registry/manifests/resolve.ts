@@ -1,4 +1,5 @@
-import { createBlobSource, openBlob } from "../blobs.ts";
+import { createBlobSource } from "../blob-source.ts";
+import { openBlob } from "../blobs.ts";
 import { digestOf, verifyDigest } from "../digest.ts";
 import { type SkippedEndpoint, firstThatWorks } from "../first-that-works.ts";
 import { configOf } from "./image-config.ts";
