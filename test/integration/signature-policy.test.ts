@@ -10,6 +10,7 @@ import { startDaemon, type TestDaemon } from "../support/daemon.ts";
 import { buildImage, buildIndex, buildSignatures, type BuiltImage } from "../support/image-builder.ts";
 import { containerConfig, createContainer, removePod, runPod } from "../support/pods.ts";
 import { registryAccount, startRegistry, type TestRegistry } from "../support/registry.ts";
+import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { rejects } from "../support/rejects.ts";
 import { cannotRunPods } from "../support/requirements.ts";
 
@@ -42,6 +43,11 @@ async function pushSignature(
   const signatures = buildSignatures([{ payload, signature: sign("sha256", payload, privateKey) }]);
   await registry.push(signatures, repository, `${digest.replace(":", "-")}.sig`);
 }
+
+/** Accepts what was signed under the registry's own name. */
+const anyName = ({ host }: TestRegistry) => ({
+  signedIdentity: { type: "exactRepository", dockerRepository: `${host}/signed/away` },
+});
 
 const pullFor = (daemon: TestDaemon, reference: string, namespace = "default") =>
   daemon.client.call(pullImage, {
@@ -117,6 +123,37 @@ describe("the signature policy", { skip: cannotRunPods() }, () => {
     const second = await registry.push(two, "signed/moved", "v1");
     await pushSignature(registry, "signed/origin", two.manifest.digest);
     await rejects(pullFor(daemon, second), ["UNKNOWN"], /^SignatureValidationFailed: .*there is no signature/);
+  });
+
+  it("cannot be met while the signatures cannot be asked for, which is told as what it is", async () => {
+    const built = image();
+    await registry.push(built, "signed/away", "v1");
+    await pushSignature(registry, "signed/away", built.manifest.digest);
+    let isBroken = true;
+    await using proxy = await startFaultyProxy(registry.host, ({ target }) =>
+      isBroken && target.includes(".sig") ? { kind: "answer", status: 503 } : undefined,
+    );
+    const own = mkdtempSync(path.join(tmpdir(), "berth-policies-"));
+    const requirement = { type: "sigstoreSigned", keyPath: path.join(folder, "cosign.pub") };
+    writeFileSync(
+      path.join(own, "policy.json"),
+      JSON.stringify({ default: [{ ...requirement, ...anyName(registry) }] }),
+    );
+    await using another = await startDaemon({
+      insecureRegistries: [proxy.host],
+      config: { "crio.image": `signature_policy = "${own}/policy.json"` },
+    });
+    const reference = `${proxy.host}/signed/away:v1`;
+    await rejects(
+      pullFor(another, reference),
+      "UNKNOWN",
+      new RegExp(
+        `^RegistryUnavailable: the signatures of image ${reference}, .*policy.json.* GET .*${proxy.host}/v2.*: 503`,
+      ),
+    );
+    isBroken = false;
+    await pullFor(another, reference);
+    rmSync(own, { recursive: true });
   });
 
   it("of a namespace keeps its pods from images that others may have, also as volumes", async () => {

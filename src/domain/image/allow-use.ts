@@ -1,10 +1,19 @@
-import { DomainError, kindOf } from "#errors/domain-error.ts";
+import { DomainError, type ErrorKind, kindOf } from "#errors/domain-error.ts";
 import type { ImageReference, RegistryClient } from "#drivers/registry/index.ts";
 import type { SignaturePolicies } from "#drivers/signature-policy/index.ts";
 import type { ImageRecord, Storage } from "#drivers/storage/index.ts";
 import { repositoryName } from "#spec/repository-name.ts";
 import { findRecord, referencesOf } from "./image-names.ts";
 import { checkSignatures, withSignatures } from "./image-signatures.ts";
+
+/** Another name of the image may have its signatures at hand. */
+const unaskedKinds: readonly ErrorKind[] = [
+  "registry-unavailable",
+  "unavailable",
+  "deadline-exceeded",
+  "unauthenticated",
+  "permission-denied",
+];
 
 /** The names in a request by which an image is used. */
 export interface NamedImage {
@@ -17,7 +26,8 @@ export interface NamedImage {
 /**
  * Asks the signature policy whether pods of a namespace may use an image that is here, which may have been pulled under another namespace's
  * policy. Images without the signatures that are asked for are looked up at their registry.
- * @throws DomainError signature-validation-failed; not-found when the image is not here
+ * @throws DomainError signature-validation-failed; not-found when the image is not here; registry-unavailable and the like where signatures that may
+ *   be there could not be asked for
  */
 export async function allowUse(
   drivers: { registry: RegistryClient; storage: Storage; policies: SignaturePolicies },
@@ -34,6 +44,7 @@ export async function allowUse(
     "signature-validation-failed",
     `SignatureValidationFailed: image ${record.id} has no name that a policy could be about`,
   );
+  let unknown: unknown;
   for (const reference of namesToCheck(named, record, registry)) {
     const digests = [record.manifestDigest, ...indexDigests(record, reference)];
     try {
@@ -41,11 +52,14 @@ export async function allowUse(
       await storage.updateImage(record.id, (current) => current && withSignatures(current, accepted));
       return;
     } catch (error) {
-      if (kindOf(error) !== "signature-validation-failed") throw error;
-      refusal = error;
+      const kind = kindOf(error);
+      if (kind === "signature-validation-failed") refusal = error;
+      else if (unaskedKinds.includes(kind)) unknown ??= error;
+      else throw error;
     }
   }
-  throw refusal;
+  // By that name it might be allowed.
+  throw unknown ?? refusal;
 }
 
 /** The kubelet names an image by its id and says apart what the pod calls it. Who says nothing means any of its names. */

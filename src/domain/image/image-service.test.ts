@@ -129,6 +129,21 @@ describe("the signature policy", () => {
       });
   });
 
+  it("says that signatures could not be asked for, unless another name of the image is allowed", async () => {
+    const { images, registry, policies } = exampleImages();
+    const other = "quay.io/team/busybox:1";
+    for (const name of [busybox, other]) registry.addImage(name, [layer]);
+    const [id] = await Promise.all([busybox, other].map((name) => images.pull(pullRequest(name))));
+    policies.atUse = true;
+    const use = () => images.allow({ image: id ?? "", userSpecifiedImage: "" }, "strict");
+    for (const repository of ["docker.io/library/busybox", "quay.io/team/busybox"]) policies.signed.add(repository);
+    registry.failNext = new DomainError("registry-unavailable", "no route to host");
+    await assert.rejects(use(), { kind: "registry-unavailable", message: /no route to host/ });
+    policies.signed.delete("quay.io/team/busybox");
+    registry.failNext = new DomainError("registry-unavailable", "no route to host");
+    await use();
+  });
+
   it("is not asked about the use of images when nobody has chosen one", async () => {
     const { images, policies } = exampleImages();
     policies.rejected.add("docker.io/library/busybox");

@@ -31,7 +31,7 @@ interface ImageToCheck {
 
 /**
  * Asks the signature policy about an image; gives the signatures that it was accepted by.
- * @throws DomainError signature-validation-failed
+ * @throws DomainError as `SignaturePolicies.check`
  */
 export function checkSignatures(
   drivers: { registry: RegistryClient; policies: SignaturePolicies },

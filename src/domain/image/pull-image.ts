@@ -35,8 +35,8 @@ type ResolveOptions = Parameters<RegistryClient["resolve"]>[1];
 
 /**
  * Fetches an image and gives its record. The names that a short name may mean are tried in order.
- * @throws DomainError as the registry and the storage say; signature-validation-failed when the policy refuses the image; for several
- *   candidates one that tells what failed where
+ * @throws DomainError as the registry and the storage say; signature-validation-failed when the policy refuses the image,
+ *   registry-unavailable when its signatures cannot be asked for; for several candidates one that tells what failed where
  */
 export async function pullImage(
   drivers: PullDrivers,

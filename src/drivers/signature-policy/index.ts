@@ -29,8 +29,8 @@ export interface SignaturePolicies {
   /**
    * Gives the signatures by which the image was accepted, none where the policy asks for none. Without any policy file everything is
    * accepted.
-   * @throws DomainError signature-validation-failed naming the image, the policy and the reason; failed-precondition for a policy
-   *   that cannot be used
+   * @throws DomainError signature-validation-failed naming the image, the policy and the reason; registry-unavailable, unauthenticated or
+   *   permission-denied, naming the place too, when the signatures could not be asked for; failed-precondition for a policy that cannot be used
    */
   check(request: SignatureCheck): Promise<readonly ImageSignature[]>;
   /** True when a policy was chosen for the namespace or in the configuration: then images are checked when they are used, too. */

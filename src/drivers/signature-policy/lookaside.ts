@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { DomainError, type ErrorKind, hasErrno, messageOf } from "#errors/domain-error.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { DockerName } from "./docker-name.ts";
 
@@ -11,7 +11,8 @@ const timeoutMs = 30_000;
 
 /**
  * Reads the simple signatures of a manifest: `<base>/<path>@sha256=<hex>/signature-<n>`, n from 1 until one is missing.
- * @throws DomainError unavailable, failed-precondition
+ * @throws DomainError registry-unavailable, unauthenticated, permission-denied, or unavailable for a file or an odd answer; failed-precondition
+ *   for a URL that is none; data-loss for what is too large to be a signature
  */
 export async function readLookaside(
   base: string,
@@ -44,10 +45,26 @@ async function readOne(url: URL, signal: AbortSignal): Promise<Uint8Array | unde
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     if (error instanceof DomainError) throw error;
     const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
-    throw new DomainError("unavailable", `the signature ${nameOf(url)} cannot be read: ${messageOf(error)}${cause}`, {
-      cause: error,
-    });
+    throw unreadable(
+      url,
+      url.protocol === "file:" ? "unavailable" : "registry-unavailable",
+      `${messageOf(error)}${cause}`,
+      error,
+    );
   }
+}
+
+function unreadable(url: URL, kind: ErrorKind, why: string, cause?: unknown): DomainError {
+  return new DomainError(kind, `the signature ${nameOf(url)} cannot be read: ${why}`, {
+    facts: { url: nameOf(url) },
+    cause,
+  });
+}
+
+function kindOfStatus(status: number): ErrorKind {
+  if (status === 401) return "unauthenticated";
+  if (status === 403) return "permission-denied";
+  return status === 429 || status >= 500 ? "registry-unavailable" : "unavailable";
 }
 
 /** Without user and password, which are nothing for an event of the cluster. */
@@ -76,12 +93,15 @@ async function fetchOne(url: URL, signal: AbortSignal): Promise<Uint8Array | und
     await response.body?.cancel();
     return undefined;
   }
-  if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw unreadable(url, kindOfStatus(response.status), `the server answered ${response.status}`);
+  }
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of response.body) {
     sizeBytes += chunk.byteLength;
-    if (sizeBytes > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
+    if (sizeBytes > mostBytes) throw unreadable(url, "data-loss", `it has more than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
+import { DomainError, type ErrorKind } from "#errors/domain-error.ts";
 import { findProgram } from "#kernel/program-path.ts";
 import { run } from "#kernel/spawn.ts";
 import type { ImageSignature } from "#spec/image-signature.ts";
@@ -134,6 +135,21 @@ describe("sigstoreSigned", () => {
     });
   }
 
+  it("says when signatures could not be asked for, which is no refusal; what is no good answer is one", async () => {
+    const withKey = policyWith(keyData(ec.publicKey));
+    const failing = (kind: ErrorKind) =>
+      check({ attachments: () => Promise.reject(new DomainError(kind, "GET http://r/v2/app: it failed")) });
+    for (const kind of ["registry-unavailable", "unavailable", "deadline-exceeded", "unauthenticated"] as const)
+      await assert.rejects(withKey.check(failing(kind)), {
+        kind,
+        message: /the signatures of image quay.io\/team\/app:1, .*policy.json.*: GET http:\/\/r\/v2\/app: it failed$/,
+      });
+    for (const kind of ["data-loss", "invalid-argument", "not-found"] as const)
+      await assert.rejects(withKey.check(failing(kind)), refused(/it failed/));
+    const known = cosign(ec.privateKey);
+    assert.deepEqual(await withKey.check({ ...failing("registry-unavailable"), known: [known] }), [known]);
+  });
+
   it("accepts any of several keys from files", async () => {
     const files = [ec, ed].map(({ publicKey }, index) => {
       const file = path.join(folder, `key-${index}.pub`);
@@ -253,6 +269,7 @@ describe("signedBy", { skip: noGpg }, () => {
   it("finds signatures at the lookaside, in files or at a server", async () => {
     const key = await makeKey("three@example.com");
     const requirements = [{ type: "signedBy", keyType: "GPGKeys", keyData: Buffer.from(key).toString("base64") }];
+    let fault: number | undefined;
     const place = `team/app@sha256=${"1".repeat(64)}`;
     const store = path.join(folder, "lookaside");
     mkdirSync(path.join(store, place), { recursive: true });
@@ -268,7 +285,7 @@ describe("signedBy", { skip: noGpg }, () => {
     const server = createServer((request, response) => {
       asked.push(decodeURI(request.url ?? ""));
       authorizations.push(request.headers.authorization);
-      response.statusCode = request.url?.endsWith("signature-1") === true ? 200 : 404;
+      response.statusCode = fault ?? (request.url?.endsWith("signature-1") === true ? 200 : 404);
       response.end(response.statusCode === 200 ? signed : "");
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -286,11 +303,28 @@ describe("signedBy", { skip: noGpg }, () => {
     const asUser = policies({ "policy.json": { default: requirements }, ...withUser });
     assert.equal((await asUser.check(check())).length, 1);
     assert.equal(authorizations.at(-1), `Basic ${Buffer.from("us@er:s3cret").toString("base64")}`);
+    const kinds = {
+      401: "unauthenticated",
+      403: "permission-denied",
+      429: "registry-unavailable",
+      503: "registry-unavailable",
+    };
+    for (const [status, kind] of Object.entries(kinds)) {
+      fault = Number(status);
+      const message = new RegExp(`quay.io/team/app:1, which \\S+policy.json.* http://127\\S+signature-1 .*${status}$`);
+      await assert.rejects(asUser.check(check()), { kind, message });
+    }
+    fault = 404;
+    await assert.rejects(all.check(check()), refused(/there is no signature/));
     server.closeAllConnections();
     server.close();
     for (const some of [all, asUser])
-      await assert.rejects(some.check(check()), (error: Error) => {
-        assert.match(error.message, /http:\/\/127\S+signature-1 cannot be read/);
+      await assert.rejects(some.check(check()), (error: Error & { kind?: string }) => {
+        assert.equal(error.kind, "registry-unavailable");
+        assert.match(
+          error.message,
+          /^RegistryUnavailable: .*http:\/\/127\S+signature-1 cannot be read: .*ECONNREFUSED/,
+        );
         assert.doesNotMatch(error.message, /s3cret/);
         return true;
       });

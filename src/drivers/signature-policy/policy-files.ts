@@ -1,5 +1,5 @@
 import path from "node:path";
-import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { DomainError, type ErrorKind, kindOf, messageOf } from "#errors/domain-error.ts";
 import type { ImageSignature } from "#spec/image-signature.ts";
 import { type DockerName, dockerNameOf, formatDockerName, scopesOf } from "./docker-name.ts";
 import { fulfil } from "./fulfil.ts";
@@ -44,6 +44,7 @@ export function signaturePolicies(options: SignaturePolicyOptions): SignaturePol
           accepted.push(...(await fulfil(requirement, name, request, options.registriesDirectory)));
       } catch (error) {
         request.signal.throwIfAborted();
+        if (isLookupFailure(error)) throw notLookedUp(formatDockerName(name), policy.file, scope, error);
         const where = `${policy.file} (${scope})`;
         throw new DomainError(
           "signature-validation-failed",
@@ -58,6 +59,31 @@ export function signaturePolicies(options: SignaturePolicyOptions): SignaturePol
       return options.file() !== "" || (await ofNamespace(namespace)) !== undefined;
     },
   };
+}
+
+/** The place of the signatures did not answer, or not us: whether the image is signed is not known. */
+function isLookupFailure(error: unknown): boolean {
+  const kinds: readonly ErrorKind[] = [
+    "registry-unavailable",
+    "unavailable",
+    "deadline-exceeded",
+    "unauthenticated",
+    "permission-denied",
+    "cancelled",
+    "aborted",
+  ];
+  return kinds.includes(kindOf(error));
+}
+
+function notLookedUp(image: string, policy: string, scope: string, error: unknown): DomainError {
+  const kind = kindOf(error);
+  const bare = messageOf(error).replace(/^RegistryUnavailable: /, "");
+  const facts = error instanceof DomainError ? error.facts : {};
+  return new DomainError(
+    kind,
+    `${kind === "registry-unavailable" ? "RegistryUnavailable: " : ""}the signatures of image ${image}, which ${policy} (${scope}) asks for, cannot be read: ${bare}`,
+    { facts: { reason: "UNKNOWN", ...facts, image, policy, scope }, cause: error },
+  );
 }
 
 /** @throws DomainError invalid-argument: namespaces become paths */
