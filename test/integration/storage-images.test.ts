@@ -6,6 +6,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { checkStore } from "#drivers/storage/check-store.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
+import { mostKept, mostKeptBytes } from "#drivers/storage/set-aside.ts";
 import { mount, unmount } from "#kernel/mount.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
@@ -144,6 +145,24 @@ describe("image records", () => {
     const errors = fixture.logged.filter(({ level }) => level === "error").map(({ message }) => message);
     assert.equal(errors.length, 2);
     assert.match(errors.join("\n"), new RegExp(`its layer ${bad.chainId} is missing`));
+  });
+});
+
+describe("what was set aside", () => {
+  it("is kept up to a number and a size, the newest of it", async () => {
+    const corrupt = path.join(fixture.roots.imageRoot, "corrupt");
+    const names = Array.from({ length: mostKept + 20 }, (_, index) => `a-1-${1000 + index}-old.json`);
+    const images = path.join(fixture.roots.imageRoot, "images");
+    await fixture.reopen(async () => {
+      for (const name of names) await writeFile(path.join(corrupt, name), "{}");
+      await writeFile(path.join(images, "x.json"), "no record");
+    });
+    const kept = (await readdir(corrupt)).toSorted();
+    assert.equal(kept.length, mostKept);
+    assert.deepEqual(kept.slice(0, -1), names.slice(21));
+    assert.match(kept.at(-1) ?? "", /-x\.json$/);
+    await fixture.reopen(() => truncate(path.join(corrupt, kept[50] ?? ""), mostKeptBytes));
+    assert.deepEqual((await readdir(corrupt)).toSorted(), kept.slice(51));
   });
 });
 

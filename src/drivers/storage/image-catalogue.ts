@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { messageOf } from "#errors/domain-error.ts";
 import { syncDirectory, temporarySuffix, writeFileAtomic } from "#kernel/atomic-file.ts";
@@ -7,6 +7,7 @@ import { Semaphore } from "#lib/semaphore.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { ImageChange, ImageRecord } from "./index.ts";
 import type { Layout } from "./layout.ts";
+import { SetAside } from "./set-aside.ts";
 
 /** What images/<id>.json holds. Of two records that claim one name, the greater sequence has it. */
 interface StoredImage {
@@ -21,6 +22,7 @@ const readsAtOnce = 16;
 export class ImageCatalogue {
   readonly #layout: Layout;
   readonly #logger: Logger;
+  readonly #setAside: SetAside;
   readonly #replaced: (before: ImageRecord | undefined, after: ImageRecord | undefined) => void;
   readonly #images = new Map<string, StoredImage>();
   readonly #writes = new KeyedMutex<"all">();
@@ -35,6 +37,7 @@ export class ImageCatalogue {
   ) {
     this.#layout = layout;
     this.#logger = logger;
+    this.#setAside = new SetAside(layout, logger);
     this.#replaced = replaced;
   }
 
@@ -59,6 +62,7 @@ export class ImageCatalogue {
       for (const changed of this.#withoutNames(stored.record)) this.#images.set(changed.record.id, changed);
       this.#images.set(stored.record.id, stored);
     }
+    await this.#setAside.tidy();
   }
 
   async #loadOne(
@@ -77,11 +81,15 @@ export class ImageCatalogue {
       if (reason !== undefined) throw new Error(reason);
       return stored;
     } catch (error) {
-      const aside = `${this.#layout.fresh(this.#layout.corrupt)}-${name}`;
-      this.#logger.error(`image record ${file} cannot be used and is set aside as ${aside}: ${messageOf(error)}`);
-      await rename(file, aside);
+      await this.#aside(file, messageOf(error));
       return undefined;
     }
+  }
+
+  async #aside(file: string, reason: string): Promise<void> {
+    const place = this.#setAside.placeFor(file);
+    this.#logger.error(`image record ${file} cannot be used and is set aside as ${place}: ${reason}`);
+    await this.#setAside.move(file, place);
   }
 
   /** Makes the record what `change` gives, durably; changes wait for each other. Gives the record before and after. */

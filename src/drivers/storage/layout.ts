@@ -42,7 +42,7 @@ export class Layout {
   get staging(): string {
     return path.join(this.imageRoot, "staging");
   }
-  /** Records that could not be used, kept for a look. */
+  /** Records that could not be used, kept for a look; see `SetAside` for how many. */
   get corrupt(): string {
     return path.join(this.imageRoot, "corrupt");
   }
