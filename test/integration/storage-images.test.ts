@@ -60,9 +60,19 @@ describe("image records", () => {
     const storage = await fixture.reopen();
     assert.deepEqual(storage.images(), [image]);
     assert.deepEqual(storage.image(image.id), image);
+    assert.deepEqual([...storage.takeConfigs().keys()], [], "an artifact has none");
     assert.deepEqual(storage.layer(image.chainIds[0] ?? "x:"), before);
     assert.equal((await storage.readBlob(manifestDigest)).length, 100);
     assert.equal((await storage.readBlob(content.digest)).length, 100);
+  });
+
+  it("give their configurations as the start has read them, once", async () => {
+    const image = imageOf([await addedLayer()]);
+    await putImage(fixture.storage, image);
+    const bytes = await fixture.storage.readBlob(`sha256:${image.id}`);
+    const storage = await fixture.reopen();
+    assert.deepEqual([...storage.takeConfigs()], [[image.id, bytes]]);
+    assert.equal(storage.takeConfigs().size, 0);
   });
 
   it("hand their names over to the image that takes them, also across a restart", async () => {

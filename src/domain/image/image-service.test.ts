@@ -4,6 +4,18 @@ import { DomainError } from "#errors/domain-error.ts";
 import { busybox, exampleImages, layer, payload, pullRequest } from "./example-images.fake.ts";
 
 describe("an image's configuration", () => {
+  it("is taken from what the storage has read at the start, and not read again", async () => {
+    const { images, registry, storage } = exampleImages();
+    const { configBytes } = registry.addImage(busybox, [layer]);
+    const id = await images.pull(pullRequest(busybox));
+    storage.startConfigs.set(id, configBytes);
+    const next = exampleImages({ storage });
+    storage.failNext("readBlob", new Error("read again"));
+    await next.images.load();
+    assert.equal(next.images.find(busybox)?.id, id);
+    assert.equal(storage.startConfigs.size, 0);
+  });
+
   it("is read as it was checked: one string is a list of one, null is nothing", async () => {
     const { images, registry } = exampleImages();
     const config = JSON.parse('{"Cmd":"/bin/sh","Entrypoint":null,"Env":["A=1"],"User":null}') as object;

@@ -43,14 +43,16 @@ export class ImageService implements Images {
    * not told of, and that is what mends it. One whose configuration means nothing here is removed, since nobody would ask for that.
    */
   async load(): Promise<void> {
-    await Promise.all(this.#options.storage.images().map((record) => this.#loadOne(record)));
+    const { storage } = this.#options;
+    const read = storage.takeConfigs();
+    await Promise.all(storage.images().map((record) => this.#loadOne(record, read.get(record.id))));
   }
 
-  async #loadOne(record: ImageRecord): Promise<void> {
+  async #loadOne(record: ImageRecord, read: Uint8Array | undefined): Promise<void> {
     const { storage, logger } = this.#options;
     const [image] = [...record.repoTags, ...record.repoDigests];
     try {
-      await this.#readConfig(record);
+      await this.#readConfig(record, read);
     } catch (error) {
       logger.error("the configuration of an image cannot be used; pull it again", { image, id: record.id, error });
       // What the disk does not give just now may be there at the next start.
@@ -203,11 +205,11 @@ export class ImageService implements Images {
   }
 
   /** @throws whatever the disk says, or DomainError for one that is no configuration */
-  async #readConfig(record: ImageRecord): Promise<void> {
+  async #readConfig(record: ImageRecord, read?: Uint8Array): Promise<void> {
     const { storage } = this.#options;
     if (record.artifact !== undefined || this.#configs.has(record.id)) return;
     try {
-      this.#configs.set(record.id, parseImageConfig(await storage.readBlob(`sha256:${record.id}`)));
+      this.#configs.set(record.id, parseImageConfig(read ?? (await storage.readBlob(`sha256:${record.id}`))));
     } catch (error) {
       // Else it was removed as soon as it was here.
       if (storage.image(record.id) !== undefined) throw error;

@@ -118,12 +118,12 @@ export class BlobStore {
     );
   }
 
-  /** Whether the file is there with the content of its digest; read at once, so for small ones. */
-  async isSound(digest: Digest): Promise<boolean> {
+  /** The file when it is there with the content of its digest; read at once, so for small ones. */
+  async readSound(digest: Digest): Promise<Uint8Array | undefined> {
     const [algorithm, hex] = digestParts(digest);
     return await readFile(this.#layout.blob(digest)).then(
-      (bytes) => hash(algorithm, bytes) === hex,
-      () => false,
+      (bytes) => (hash(algorithm, bytes) === hex ? bytes : undefined),
+      () => undefined,
     );
   }
 

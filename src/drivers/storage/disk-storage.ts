@@ -196,6 +196,10 @@ class DiskStorage implements Storage {
     return this.#images.get(id);
   }
 
+  takeConfigs(): ReadonlyMap<string, Uint8Array> {
+    return this.#images.takeConfigs();
+  }
+
   async updateImage(id: string, change: ImageChange): Promise<ImageRecord | undefined> {
     return await onDisk(`image ${id}`, this.imageRoot, async () => {
       const { before, after } = await this.#images.update(id, change);

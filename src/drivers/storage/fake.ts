@@ -47,6 +47,8 @@ export class FakeStorage implements Storage {
   readonly imageMounts = new Map<string, readonly ChainId[]>();
   /** How each of them looks. */
   readonly imageViews = new Map<string, RootView>();
+  /** What `takeConfigs` gives. */
+  readonly startConfigs = new Map<string, Uint8Array>();
   closed = false;
   readonly #failures = new Map<string, unknown>();
   /** What was fetched for an image that is not there yet. */
@@ -119,6 +121,12 @@ export class FakeStorage implements Storage {
 
   image(id: string): ImageRecord | undefined {
     return this.records.get(id);
+  }
+
+  takeConfigs(): ReadonlyMap<string, Uint8Array> {
+    const taken = new Map(this.startConfigs);
+    this.startConfigs.clear();
+    return taken;
   }
 
   /** Lets others run between the two calls of `change`, as the storage on disk does while it syncs. */

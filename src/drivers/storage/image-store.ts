@@ -17,6 +17,7 @@ export class ImageStore {
   readonly #layerReferences: ReferenceCounts<ChainId>;
   readonly #blobReferences: ReferenceCounts<Digest>;
   readonly #catalogue: ImageCatalogue;
+  #configs = new Map<string, Uint8Array>();
 
   constructor(parts: {
     layout: Layout;
@@ -56,11 +57,21 @@ export class ImageStore {
   async #whyUnusable({ id, chainIds, artifact }: ImageRecord): Promise<string | undefined> {
     const layer = chainIds.find((chainId) => !this.#layers.has(chainId));
     if (layer !== undefined) return `its layer ${layer} is missing`;
-    if (artifact === undefined)
-      return (await this.#blobs.isSound(`sha256:${id}`)) ? undefined : "its configuration is lost or damaged";
+    if (artifact === undefined) {
+      const config = await this.#blobs.readSound(`sha256:${id}`);
+      if (config !== undefined) this.#configs.set(id, config);
+      return config === undefined ? "its configuration is lost or damaged" : undefined;
+    }
     for (const { digest, sizeBytes } of artifact)
       if (!(await this.#blobs.isWhole(digest, sizeBytes))) return `its file ${digest} is lost or damaged`;
     return undefined;
+  }
+
+  /** See `Storage.takeConfigs`. */
+  takeConfigs(): ReadonlyMap<string, Uint8Array> {
+    const taken = this.#configs;
+    this.#configs = new Map();
+    return taken;
   }
 
   all(): readonly ImageRecord[] {

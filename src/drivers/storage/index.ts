@@ -136,6 +136,11 @@ export interface Storage {
   images(): readonly ImageRecord[];
   image(id: string): ImageRecord | undefined;
   /**
+   * The configurations of the images that were there at the start, by image id, which had to be read then to see that they are whole. Given once: what
+   * nobody takes, or asks for later, is read by `readBlob`.
+   */
+  takeConfigs(): ReadonlyMap<string, Uint8Array>;
+  /**
    * Makes the image's record what `change` gives for the record as it is, which nothing else changes meanwhile. A record is written
    * durably, that of a new pull (`pulledAtMs`) after its layers and blobs were synced; the names it takes are taken from other records in the same step. Undefined
    * removes the record, with all layers and blobs that nothing else refers to. The same object leaves everything as it is.
