@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { LayerState, Progress } from "#cri/gen/berth/v1/progress_pb.ts";
@@ -12,6 +12,7 @@ import { buildImage, buildIndex, hostPlatform, type BuiltImage } from "../suppor
 import {
   containerConfig,
   containerStatus,
+  createContainer,
   pull,
   removePod,
   runContainer,
@@ -61,6 +62,30 @@ describe("images", { skip: cannotRunPods() }, () => {
     for (const other of [id, id.slice(0, 12), byDigest, `sha256:${id}`]) {
       assert.equal((await find(daemon, other))?.id, byTag?.id, other);
     }
+  });
+
+  it("that lose a layer while the daemon runs are absent once a container misses it, and are pulled whole again", async () => {
+    const { daemon, registry } = suite;
+    const layers = [{ entries: busyboxEntries() }, { entries: [{ path: "etc/lost", content: `${process.pid}` }] }];
+    const reference = await registry.push(buildImage({ layers, config: busyboxConfig }), "test/lost", "v1");
+    const folder = (await readdir(daemon.places.root, { recursive: true })).find((name) => name.endsWith("/layers"));
+    const directory = path.join(daemon.places.root, folder ?? "layers");
+    const before = await readdir(directory);
+    await pull(daemon, reference);
+    const pod = await runPod(daemon, "lost");
+    const [added] = (await readdir(directory)).filter((name) => !before.includes(name));
+    rmSync(path.join(directory, added ?? "no layer"), { recursive: true });
+    const config = containerConfig(reference, "app", ["/bin/cat", "/etc/lost"]);
+    await rejects(
+      createContainer(daemon, pod, config),
+      "FAILED_PRECONDITION",
+      new RegExp(`layers of its image are not in the store: sha256:${added}; the image must be pulled again`),
+    );
+    assert.equal(await find(daemon, reference), undefined);
+    await pull(daemon, reference);
+    assert.ok((await find(daemon, reference)) !== undefined);
+    await createContainer(daemon, pod, config);
+    await removePod(daemon, pod.id);
   });
 
   it("show labels and configuration when asked verbosely", async () => {

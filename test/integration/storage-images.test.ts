@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -202,6 +202,58 @@ describe("an image that is no longer whole", () => {
       await putImage(storage, again);
       assert.deepEqual((await fixture.reopen()).images(), [again]);
     });
+
+  it("is not listed from the moment when a container misses a layer, and a pull fetches that layer only", async () => {
+    const [lost, left] = [await addedLayer(), await addedLayer()];
+    const [image, other] = [imageOf([lost, left], { repoTags: ["r/a:1"] }), imageOf([left])];
+    const { storage } = fixture;
+    for (const one of [image, other]) await putImage(storage, one);
+    const target = path.join(fixture.directory, "volume");
+    await mkdir(target);
+    const uses: [string, () => Promise<unknown>][] = [
+      ["c1", () => storage.createRootfs("c1", image.chainIds)],
+      [target, () => storage.mountImage(image.chainIds, target)],
+    ];
+    for (const [user, use] of uses) {
+      await rm(path.dirname(fixture.diff(lost.chainId)), { recursive: true });
+      await assert.rejects(use(), {
+        kind: "failed-precondition",
+        message: `${user}: 1 of 2 layers of its image are not in the store: ${lost.chainId}; the image must be pulled again`,
+      });
+      assert.deepEqual([storage.images(), await readdir(images())], [[other], [`${other.id}.json`]]);
+      assert.deepEqual(await storage.rootfsIds(), []);
+      await fixture.add(left, { open: () => Promise.reject(new Error("read again")) });
+      await fixture.add(lost);
+      await putImage(storage, image);
+    }
+    await storage.createRootfs("c1", image.chainIds);
+    await storage.unmountRootfs("c1");
+    await rm(path.dirname(fixture.diff(lost.chainId)), { recursive: true });
+    await assert.rejects(storage.mountRootfs("c1"), { kind: "failed-precondition", message: /^c1: 1 of 2 layers/ });
+    await fixture.add(lost);
+    await storage.mountRootfs("c1");
+    assert.deepEqual((await checkStore(fixture.roots, { quick: true })).problems, []);
+  });
+
+  it("is mended by a pull that finds a layer lost before any container does", async () => {
+    const layer = await addedLayer();
+    const image = imageOf([layer]);
+    await putImage(fixture.storage, image);
+    await rm(path.dirname(fixture.diff(layer.chainId)), { recursive: true });
+    await fixture.add(layer);
+    assert.deepEqual(await readdir(fixture.diff(layer.chainId)), ["file"]);
+  });
+
+  it("is still there when the disk gives no layer at all", async () => {
+    const image = imageOf([await addedLayer()]);
+    await putImage(fixture.storage, image);
+    const layers = path.join(fixture.roots.imageRoot, "layers");
+    await rename(layers, `${layers}.away`);
+    await assert.rejects(fixture.storage.createRootfs("c1", image.chainIds));
+    assert.deepEqual(fixture.storage.images(), [image]);
+    await rename(`${layers}.away`, layers);
+    await fixture.storage.createRootfs("c1", image.chainIds);
+  });
 
   it("keeps what is left of it for the pull that mends it, but not beyond another start", async () => {
     const [lost, left] = [await addedLayer(), await addedLayer()];

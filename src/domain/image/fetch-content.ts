@@ -127,11 +127,14 @@ async function fetchLayer(
     progress.set({ digest: layer.digest, doneBytes, totalBytes: layer.size, state });
   const present = storage.hasLayer(chainId);
   report(present ? "present" : "fetching", present ? layer.size : 0);
-  const info = await storage.addLayer(
-    { chainId, diffId, source: sourceOf(resolved, layer) },
-    { signal, onProgress: ({ compressedBytes }) => report("fetching", compressedBytes) },
-  );
-  if (present) observer.layerPresent(layer);
+  let fetched = !present;
+  const onProgress = ({ compressedBytes }: { compressedBytes: number }): void => {
+    // A layer that was here may turn out to be lost.
+    fetched = true;
+    report("fetching", compressedBytes);
+  };
+  const info = await storage.addLayer({ chainId, diffId, source: sourceOf(resolved, layer) }, { signal, onProgress });
+  if (!fetched) observer.layerPresent(layer);
   else {
     report("done", layer.size);
     observer.layerFetched(layer);

@@ -266,7 +266,7 @@ describe("signedBy", { skip: noGpg }, () => {
       await assert.rejects(all.check(check({ known: [simple(message)] })), refused(problem));
   });
 
-  it("finds signatures at the lookaside, in files or at a server", async () => {
+  it("finds signatures at the lookaside, in files or at a server", async (test) => {
     const key = await makeKey("three@example.com");
     const requirements = [{ type: "signedBy", keyType: "GPGKeys", keyData: Buffer.from(key).toString("base64") }];
     let fault: number | undefined;
@@ -288,6 +288,11 @@ describe("signedBy", { skip: noGpg }, () => {
       response.statusCode = fault ?? (request.url?.endsWith("signature-1") === true ? 200 : 404);
       response.end(response.statusCode === 200 ? signed : "");
     }).listen(0, "127.0.0.1");
+    const stop = (): void => {
+      server.closeAllConnections();
+      server.close();
+    };
+    test.after(stop);
     await once(server, "listening");
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
@@ -316,8 +321,7 @@ describe("signedBy", { skip: noGpg }, () => {
     }
     fault = 404;
     await assert.rejects(all.check(check()), refused(/there is no signature/));
-    server.closeAllConnections();
-    server.close();
+    stop();
     for (const some of [all, asUser])
       await assert.rejects(some.check(check()), (error: Error & { kind?: string }) => {
         assert.equal(error.kind, "registry-unavailable");

@@ -213,11 +213,12 @@ class DiskStorage implements Storage {
     chainIds: readonly ChainId[],
     options: Parameters<Storage["createRootfs"]>[2] = {},
   ): Promise<Rootfs> {
-    return this.#roots.create(containerId, chainIds, options);
+    return this.#withLayers(containerId, chainIds, () => this.#roots.create(containerId, chainIds, options));
   }
 
   mountRootfs(containerId: string): Promise<Rootfs> {
-    return this.#roots.mount(containerId);
+    const chainIds = this.#roots.chainIdsOf(containerId);
+    return this.#withLayers(containerId, chainIds, () => this.#roots.mount(containerId));
   }
 
   unmountRootfs(containerId: string): Promise<void> {
@@ -254,8 +255,10 @@ class DiskStorage implements Storage {
   }
 
   async mountImage(chainIds: readonly ChainId[], target: string, options: RootView = {}): Promise<void> {
-    this.#layers.require(target, chainIds);
-    await mountImageView(this.#layout, chainIds, target, options);
+    await this.#withLayers(target, chainIds, async () => {
+      this.#layers.require(target, chainIds);
+      await mountImageView(this.#layout, chainIds, target, options);
+    });
   }
 
   imageUsage(): Usage {
@@ -280,6 +283,19 @@ class DiskStorage implements Storage {
 
   async stopWorkers(): Promise<void> {
     await Promise.all([this.#inflaters.close(), this.#unpackers.close(), this.#trees.close()]);
+  }
+
+  /** Where layers turn out to be lost, the images that need them are set aside, so that they are pulled again. */
+  async #withLayers<T>(user: string, chainIds: readonly ChainId[], work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const lost = await this.#layers.lost(chainIds);
+      if (lost.length === 0) throw error;
+      await this.#images.setAsideWithout(lost);
+      const message = `${user}: ${lost.length} of ${chainIds.length} layers of its image are not in the store: ${lost.join(", ")}; the image must be pulled again`;
+      throw new DomainError("failed-precondition", message, { facts: { lost }, cause: error });
+    }
   }
 
   async #collect(): Promise<void> {

@@ -183,8 +183,10 @@ export class FakeStorage implements Storage {
     if (this.roots.has(containerId))
       throw new DomainError("already-exists", `container root ${containerId} exists already`);
     const missing = chainIds.find((chainId) => !this.layers.has(chainId));
-    if (missing !== undefined)
+    if (missing !== undefined) {
+      for (const { id, chainIds } of this.records.values()) if (chainIds.includes(missing)) this.records.delete(id);
       throw new DomainError("failed-precondition", `${containerId}: layer ${missing} is not in the store`);
+    }
     this.roots.set(containerId, {
       chainIds: [...chainIds],
       mounted: true,

@@ -92,6 +92,27 @@ export class ImageCatalogue {
     await this.#setAside.move(file, place);
   }
 
+  /**
+   * Sets a record aside that cannot be used any more, for `reason`; gives it, or undefined when it is not here. It is not known any more although
+   * its file may not move: a start will find out again.
+   */
+  setAside(id: string, reason: string): Promise<ImageRecord | undefined> {
+    return this.#writes.run("all", async () => {
+      const record = this.get(id);
+      if (record === undefined) return undefined;
+      this.#replaced(record, undefined);
+      this.#images.delete(id);
+      this.#snapshot = undefined;
+      try {
+        await this.#aside(this.#layout.image(id), reason);
+      } catch (error) {
+        this.#logger.warn(`the record of image ${id} stays in its place: ${messageOf(error)}`);
+      }
+      await this.#setAside.tidy();
+      return record;
+    });
+  }
+
   /** Makes the record what `change` gives, durably; changes wait for each other. Gives the record before and after. */
   update(
     id: string,

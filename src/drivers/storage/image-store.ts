@@ -46,9 +46,8 @@ export class ImageStore {
     await this.#catalogue.load(async (record) => {
       const reason = await this.#whyUnusable(record);
       if (reason === undefined) return undefined;
-      for (const chainId of record.chainIds) this.#layerReferences.claim(chainId);
-      for (const digest of blobsOf(record)) this.#blobReferences.claim(digest);
-      return `${reason}; pull ${record.repoTags[0] ?? record.repoDigests[0] ?? "the image"} again`;
+      this.#claim(record);
+      return pullAgain(record, reason);
     });
     for (const record of this.all()) this.#retain(record);
   }
@@ -65,6 +64,21 @@ export class ImageStore {
     for (const { digest, sizeBytes } of artifact)
       if (!(await this.#blobs.isWhole(digest, sizeBytes))) return `its file ${digest} is lost or damaged`;
     return undefined;
+  }
+
+  /** Sets aside all images that need one of these layers, which are lost. What is left of them waits for a while for the pull that makes them whole. */
+  async setAsideWithout(lost: readonly ChainId[]): Promise<void> {
+    for (const record of this.all()) {
+      const layer = record.chainIds.find((chainId) => lost.includes(chainId));
+      if (layer === undefined) continue;
+      this.#claim(record);
+      await this.#catalogue.setAside(record.id, pullAgain(record, `its layer ${layer} is missing`));
+    }
+  }
+
+  #claim(record: ImageRecord): void {
+    for (const chainId of record.chainIds) this.#layerReferences.claim(chainId);
+    for (const digest of blobsOf(record)) this.#blobReferences.claim(digest);
   }
 
   /** See `Storage.takeConfigs`. */
@@ -146,4 +160,8 @@ function requireSettled(record: ImageRecord, settled: readonly (ImageRecord | un
   const known = new Set(settled.filter((one) => one !== undefined).flatMap(contentOf));
   if (contentOf(record).every((digest) => known.has(digest))) return;
   throw new DomainError("aborted", `image ${record.id} was changed meanwhile; pull it again`);
+}
+
+function pullAgain({ repoTags, repoDigests }: ImageRecord, reason: string): string {
+  return `${reason}; pull ${repoTags[0] ?? repoDigests[0] ?? "the image"} again`;
 }

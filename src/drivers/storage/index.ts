@@ -116,7 +116,7 @@ export interface Storage {
    * Fetches, verifies (compressed digest, declared size, diff id) and unpacks one layer beside its place, and renames it in. It
    * survives power loss from `updateImage` on. One that no image refers to is removed at the next start, and may be from an hour
    * after it was asked for last, see `keepFetched`.
-   * Callers that want the same layer at once share one download, which ends when all have aborted. Layers do not depend on each
+   * One that was here and is no longer on disk is fetched again. Callers that want the same layer at once share one download, which ends when all have aborted. Layers do not depend on each
    * other: parents may arrive later.
    * A broken stream is resumed from the offset reached, with back-off, at most `retries` times. Wrong content is asked for elsewhere
    * as long as the source knows of another place, see `LayerSource.reject`.
@@ -153,6 +153,8 @@ export interface Storage {
   /**
    * Makes the writable layer and mounts the root at `<runroot>/<containerId>`-like path, read-write.
    * Undone by `unmountRootfs` and `removeRootfs`. `chainIds` from the lowest up; more than a mount option page holds must work.
+   * @throws DomainError failed-precondition naming the layers that are lost; images that need them are then no longer here, and a pull fetches
+   *   what they lack. The same goes for `mountRootfs` and `mountImage`.
    */
   createRootfs(containerId: string, chainIds: readonly ChainId[], options?: RootView): Promise<Rootfs>;
   /** Mounts again the root of a container made earlier (after a reboot, or an unmount). */

@@ -83,6 +83,24 @@ export class LayerStore {
     );
   }
 
+  /** Which of these layers are not here or no longer on disk; they are not known any more. */
+  async lost(chainIds: readonly ChainId[]): Promise<ChainId[]> {
+    const found = await Promise.all(chainIds.map((chainId) => this.#isLost(chainId)));
+    return chainIds.filter((_, index) => found[index]);
+  }
+
+  /** Not when the disk does not give the layers at all: an image root that is not mounted has lost nothing. */
+  #isLost(chainId: ChainId): Promise<boolean> {
+    return this.#places.run(chainId, async () => {
+      if (!this.#layers.has(chainId)) return true;
+      if (await isThere(this.#layout.diff(chainId))) return false;
+      if (!(await isThere(this.#layout.layers))) return false;
+      this.#layers.delete(chainId);
+      this.#logger.error(`layer ${this.#layout.layer(chainId)} is no longer on disk`);
+      return true;
+    });
+  }
+
   /** Whether the layer sets the owner and mode of the root directory. */
   hasRootEntry(chainId: ChainId): boolean {
     return this.#layers.get(chainId)?.hasRootEntry === true;
@@ -130,7 +148,7 @@ export class LayerStore {
     digestParts(layer.source.digest);
     this.#references.claim(layer.chainId);
     const existing = this.get(layer.chainId);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined && !(await this.#isLost(layer.chainId))) return existing;
     return await this.#flights.join(layer.chainId, options, (signal, report) => this.#fetch(layer, signal, report));
   }
 
@@ -272,4 +290,12 @@ export class LayerStore {
     await this.#flights.settled();
     await this.#unsynced.settled();
   }
+}
+
+/** False only for what certainly is not there. */
+async function isThere(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    (error: unknown) => !hasErrno(error, "ENOENT", "ENOTDIR"),
+  );
 }

@@ -82,6 +82,11 @@ export class RootfsStore {
     return [...this.#roots.keys()];
   }
 
+  /** The layers of a root, none of one that is not known. */
+  chainIdsOf(id: string): readonly ChainId[] {
+    return this.#roots.get(id)?.chainIds ?? [];
+  }
+
   /** Whether a container's root has the layer below it, or may have it, since its record cannot be read. */
   mayUse(chainId: ChainId): boolean {
     return this.#roots.values().some((stored) => stored === undefined || stored.chainIds.includes(chainId));
