@@ -158,6 +158,29 @@ describe("image records", () => {
   });
 });
 
+describe("what somebody else has put into the store", () => {
+  it("does not keep it from being opened, and stays unless it lies among the layers", async () => {
+    const layer = await addedLayer();
+    await putImage(fixture.storage, imageOf([layer]));
+    const strange = ["blobs/README", "blobs/md5/0", "blobs/sha256/README", "layers/README"];
+    const mounts = path.join(fixture.roots.runRoot, "rootfs");
+    const storage = await fixture.reopen(async () => {
+      for (const name of strange) {
+        const file = path.join(fixture.roots.imageRoot, name);
+        await mkdir(path.dirname(file), { recursive: true });
+        await writeFile(file, "a note");
+      }
+      await mkdir(path.join(mounts, "lost+found"));
+    });
+    assert.equal(storage.images().length, 1);
+    for (const name of strange.slice(0, 3))
+      assert.equal(await readFile(path.join(fixture.roots.imageRoot, name), "utf8"), "a note");
+    const { usedBytes } = storage.imageUsage();
+    await removeImage(storage, storage.images()[0]?.id ?? "");
+    assert.ok(storage.imageUsage().usedBytes < usedBytes);
+  });
+});
+
 describe("what was set aside", () => {
   it("is kept up to a number and a size, the newest of it", async () => {
     const corrupt = path.join(fixture.roots.imageRoot, "corrupt");

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { KeyedMutex } from "#lib/keyed-mutex.ts";
+import { digestAlgorithms, isDigest } from "#spec/digest.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
@@ -50,11 +51,14 @@ export class BlobStore {
     this.#logger = parts.logger;
   }
 
+  /** Reads what is on disk. What has no digest's name is not ours, and is left alone. */
   async load(): Promise<void> {
-    for (const algorithm of await readdir(this.#layout.blobs)) {
+    for (const algorithm of digestAlgorithms) {
       const directory = path.join(this.#layout.blobs, algorithm);
       for (const name of await readdir(directory)) {
-        this.#sizes.set(`${algorithm}:${name}`, (await stat(path.join(directory, name))).size);
+        const digest = `${algorithm}:${name}`;
+        if (isDigest(digest)) this.#sizes.set(digest, (await stat(path.join(directory, name))).size);
+        else this.#logger.warn(`${path.join(directory, name)} is no blob and is left alone`);
       }
     }
   }

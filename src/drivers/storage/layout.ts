@@ -136,8 +136,13 @@ export function digestParts(digest: Digest): [algorithm: string, hex: string] {
   return [digest.slice(0, colon), digest.slice(colon + 1)];
 }
 
+/** Whether it can be a directory's name here. */
+export function isContainerId(id: string): boolean {
+  return containerIdPattern.test(id);
+}
+
 function checkedContainerId(id: string): string {
-  if (!containerIdPattern.test(id)) {
+  if (!isContainerId(id)) {
     throw new DomainError("invalid-argument", `container id ${JSON.stringify(id)} cannot be a directory's name`);
   }
   return id;

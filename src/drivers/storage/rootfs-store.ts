@@ -9,7 +9,7 @@ import type { Logger } from "#observability/logger.ts";
 import { onDisk } from "./disk-failure.ts";
 import type { ChainId, IdMap, Rootfs, RootView, Usage } from "./index.ts";
 import type { LayerStore } from "./layer-store.ts";
-import type { Layout } from "./layout.ts";
+import { isContainerId, type Layout } from "./layout.ts";
 import { lowerDirectories, removeLowerMounts } from "./lower-directories.ts";
 import { isMountPoint, removeDirectory, unmountAll } from "./mounted.ts";
 import type { RootfsPlaces } from "./rootfs-changes.ts";
@@ -57,13 +57,21 @@ export class RootfsStore {
 
   /** Reads what is on disk and takes down the mounts of containers that are gone. */
   async load(): Promise<void> {
-    const ids = await readdir(this.#layout.containers);
+    const ids = await this.#idsIn(this.#layout.containers);
     await Promise.all(ids.map((id) => this.#loadOne(id)));
-    for (const id of await readdir(this.#layout.mounts)) {
+    for (const id of await this.#idsIn(this.#layout.mounts)) {
       if (this.#roots.has(id)) continue;
       this.#logger.info(`the mount of container ${id}, which is gone, is removed`);
       await this.#removeMountPoint(id);
     }
+  }
+
+  /** What has no container's name is not ours, and is left alone. */
+  async #idsIn(directory: string): Promise<string[]> {
+    const names = await readdir(directory);
+    for (const name of names.filter((one) => !isContainerId(one)))
+      this.#logger.warn(`${path.join(directory, name)} is of no container and is left alone`);
+    return names.filter(isContainerId);
   }
 
   async #loadOne(id: string): Promise<void> {
