@@ -129,6 +129,17 @@ describe("the signature policy", () => {
     assert.deepEqual([known.rekorBundle, known.certificate, known.chain], ["{}", "a certificate", "its authorities"]);
   });
 
+  it("reads only so much of what a registry calls signatures", async () => {
+    const { images, registry, policies } = exampleImages();
+    const { manifestDigest } = registry.addImage(busybox, [layer]);
+    const large = Array.from({ length: 12 }, (_, index) => ({ ...payload, bytes: Buffer.alloc(1024 * 1024, index) }));
+    registry.addArtifact(`docker.io/library/busybox:${manifestDigest.replace(":", "-")}.sig`, large);
+    policies.signed.add("docker.io/library/busybox");
+    await images.pull(pullRequest(busybox));
+    const [{ digests = [] } = {}] = policies.checks;
+    assert.equal(registry.opened.length, digests.length * 8 + 1, "eight MiB for each digest, and the layer");
+  });
+
   it("refuses the use of an image that another namespace's policy let in", async () => {
     const { images, registry, policies } = exampleImages();
     registry.addImage(busybox, [layer]);

@@ -18,6 +18,8 @@ const furtherAnnotations = [
 /** Of one signed text; they have some hundred bytes. */
 const mostPayloadBytes = 1024 * 1024;
 const mostSignatures = 128;
+/** Of all of an image together: a registry that nobody trusts yet must not fill the memory. */
+const mostPayloadsBytes = 8 * 1024 * 1024;
 
 type ResolveOptions = Parameters<RegistryClient["resolve"]>[1];
 
@@ -75,9 +77,12 @@ async function readAttachments(
     ({ mediaType, size }) => mediaType === payloadMediaType && size <= mostPayloadBytes,
   );
   const found: ImageSignature[] = [];
+  let leftBytes = mostPayloadsBytes;
   for (const layer of layers.slice(0, mostSignatures)) {
     const signature = layer.annotations?.[signatureAnnotation];
     if (signature === undefined) continue;
+    leftBytes -= layer.size;
+    if (leftBytes < 0) break;
     const payload = await readPayload(resolved, layer, options.signal);
     const further = (name: string): string | undefined => layer.annotations?.[name];
     const [rekorBundle, certificate, chain] = furtherAnnotations.map(further);

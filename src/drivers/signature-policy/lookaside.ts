@@ -7,6 +7,8 @@ import type { DockerName } from "./docker-name.ts";
 /** More than this from a server is a mistake of the server's. */
 const mostSignatures = 128;
 const mostBytes = 4 * 1024 * 1024;
+/** Of all signatures of a manifest together. */
+const mostBytesTogether = 16 * 1024 * 1024;
 const timeoutMs = 30_000;
 
 /**
@@ -21,9 +23,14 @@ export async function readLookaside(
   signal: AbortSignal,
 ): Promise<Uint8Array[]> {
   const found: Uint8Array[] = [];
+  let leftBytes = mostBytesTogether;
   while (found.length < mostSignatures) {
-    const one = await readOne(signatureUrl(base, name, digest, found.length + 1), signal);
+    const url = signatureUrl(base, name, digest, found.length + 1);
+    const one = await readOne(url, signal);
     if (one === undefined) break;
+    leftBytes -= one.byteLength;
+    if (leftBytes < 0)
+      throw unreadable(url, "data-loss", `the signatures have more than ${mostBytesTogether} bytes together`);
     found.push(one);
   }
   return found;
