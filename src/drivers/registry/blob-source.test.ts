@@ -107,3 +107,21 @@ test("a place that answers and then gives no byte is asked last", async () => {
   await assert.rejects(async () => readAll(await download.open(0, forever())), { kind: "registry-unavailable" });
   assert.deepEqual(await readAll(await download.open(0, forever())), content);
 });
+
+test("a place that was rejected does not come back when its answer breaks off later", async () => {
+  await using setup = await mirrored();
+  const { mirror, layer, source } = setup;
+  mirror.intercept = (_, response) => {
+    response.writeHead(200, { "content-length": content.length });
+    response.flushHeaders();
+    return true;
+  };
+  const download = source.download(layer);
+  const reader = (await download.open(0, forever())).getReader();
+  const broken = assert.rejects(reader.read(), { kind: "registry-unavailable" });
+  download.reject("it sends nothing");
+  mirror.dropConnections();
+  await broken;
+  assert.deepEqual(await readAll(await download.open(0, forever())), content);
+  assert.throws(() => download.reject("it does not unpack"), { kind: "data-loss" });
+});

@@ -77,7 +77,8 @@ class EndpointsDownload implements BlobDownload {
   #watched(endpoint: Endpoint, body: BlobBody): BlobBody {
     let hasGiven = false;
     const postpone = (): void => {
-      if (!hasGiven) this.#places = [...this.#places.filter((one) => one !== endpoint), endpoint];
+      if (!hasGiven && this.#places.includes(endpoint))
+        this.#places = [...this.#places.filter((one) => one !== endpoint), endpoint];
     };
     return {
       read: async () => {
