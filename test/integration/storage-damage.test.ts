@@ -5,7 +5,6 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { checkStore } from "#drivers/storage/check-store.ts";
 import { mostKept, mostKeptBytes } from "#drivers/storage/set-aside.ts";
-import type { Digest } from "#spec/oci-image.ts";
 import {
   imageOf,
   layerOf,
