@@ -136,8 +136,8 @@ describe("the signature policy", () => {
     registry.addArtifact(`docker.io/library/busybox:${manifestDigest.replace(":", "-")}.sig`, large);
     policies.signed.add("docker.io/library/busybox");
     await images.pull(pullRequest(busybox));
-    const [{ digests = [] } = {}] = policies.checks;
-    assert.equal(registry.opened.length, digests.length * 8 + 1, "eight MiB for each digest, and the layer");
+    const asked = policies.checks[0]?.digests.length ?? 0;
+    assert.equal(registry.opened.length, asked * 8 + 1, "eight MiB for each digest, and the layer");
   });
 
   it("refuses the use of an image that another namespace's policy let in", async () => {
