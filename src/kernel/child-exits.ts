@@ -127,13 +127,13 @@ function look(pid: number): void {
   const status = endedChild(pid);
   if (status === undefined) return;
   settle(pid, status);
-  reapAt(leaveFor(pid, status).dueAtMs);
+  reapAt(leaveFor(pid, status, performance.now()).dueAtMs);
 }
 
 /** Notes when a child that has ended may be taken away. */
-function leaveFor(pid: number, status: ExitStatus): { dueAtMs: number } {
+function leaveFor(pid: number, status: ExitStatus, endedAtMs: number): { dueAtMs: number } {
   const how = status.signal === undefined ? "itsOwnEnd" : "killed";
-  const earliestMs = performance.now() + reapAfterMs[how];
+  const earliestMs = endedAtMs + reapAfterMs[how];
   const left = { dueAtMs: Math.ceil(earliestMs / reapTogetherMs[how]) * reapTogetherMs[how] };
   ended.set(pid, left);
   return left;
@@ -184,15 +184,24 @@ async function reap(): Promise<void> {
   if (reapAtMs !== Infinity) scheduleReap();
 }
 
+/** Since when a child whose time has not come hides others that have ended. */
+let hidingSinceMs: number | undefined;
+
 /** Orphans are found by asking for any child that has ended: the kernel names the same one again until it is taken away. */
 async function reapOthers(): Promise<void> {
   for (let child = peek(idType.all, 0); child !== undefined; child = peek(idType.all, 0)) {
     // Looked at first: a child that is awaited keeps its pid until that was told.
     notice(child);
-    const { dueAtMs } = ended.get(child.pid) ?? leaveFor(child.pid, child.status);
-    if (dueAtMs > performance.now()) return reapAt(dueAtMs);
+    const nowMs = performance.now();
+    // One that was hidden has waited already: were its time to begin now, those that end together would go one by one.
+    const { dueAtMs } = ended.get(child.pid) ?? leaveFor(child.pid, child.status, hidingSinceMs ?? nowMs);
+    if (dueAtMs > nowMs) {
+      hidingSinceMs ??= nowMs;
+      return reapAt(dueAtMs);
+    }
     await takeAway(child.pid);
   }
+  hidingSinceMs = undefined;
 }
 
 /** Tells of a child that has ended, unless that was done. */

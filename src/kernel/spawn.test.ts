@@ -69,6 +69,16 @@ describe("an adopted process", () => {
     assert.deepEqual([...ended], [[Number(stdout.toString()), 9]]);
   });
 
+  it("does not keep those waiting that ended with it, one after the other", async () => {
+    const count = 8;
+    let told = 0;
+    using _ = listen(() => (told += 1));
+    await run(["/bin/sh", "-c", `for i in $(seq ${count}); do sleep 0.05 >/dev/null & done`]);
+    const later = await spawn(["/bin/sleep", "1.5"]);
+    await later.exited;
+    assert.equal(told, count);
+  });
+
   it("tells its exit code to the one who awaits it, and to nobody else", async () => {
     const others: number[] = [];
     using _ = listen((pid) => others.push(pid));
