@@ -1,6 +1,7 @@
-import { realpath, stat, statfs } from "node:fs/promises";
+import { realpath, statfs } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#config/index.ts";
+import { fileExists } from "#lib/file-exists.ts";
 
 /** A directory of the configuration that works, but is not what an operator would want. */
 export interface DoubtfulPlace {
@@ -54,7 +55,7 @@ async function isForeignStore(place: string): Promise<boolean> {
   const isBelow = (store: string): boolean => `${resolved}/`.startsWith(`${store}/`);
   if (foreignStores.some(isBelow)) return true;
   if (existing !== resolved) return false;
-  const there = await Promise.all(foreignFiles.map((name) => exists(path.join(resolved, name))));
+  const there = await Promise.all(foreignFiles.map((name) => fileExists(path.join(resolved, name))));
   return there.some(Boolean);
 }
 
@@ -76,11 +77,4 @@ async function resolve(place: string): Promise<{ existing: string; resolved: str
       missing.unshift(path.basename(above));
     }
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }
