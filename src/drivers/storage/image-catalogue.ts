@@ -93,14 +93,14 @@ export class ImageCatalogue {
   }
 
   /**
-   * Sets a record aside that cannot be used any more, for `reason`; gives it, or undefined when it is not here. It is not known any more although
+   * Sets a record aside that cannot be used any more, for `reason`, unless a pull that came first has mended the image. It is not known any more although
    * its file may not move: a start will find out again.
    */
-  setAside(id: string, reason: string): Promise<ImageRecord | undefined> {
+  setAside({ id, pulledAtMs }: ImageRecord, reason: string): Promise<void> {
     return this.#writes.run("all", async () => {
-      const record = this.get(id);
-      if (record === undefined) return undefined;
-      this.#replaced(record, undefined);
+      const current = this.get(id);
+      if (current?.pulledAtMs !== pulledAtMs) return;
+      this.#replaced(current, undefined);
       this.#images.delete(id);
       this.#snapshot = undefined;
       try {
@@ -109,7 +109,6 @@ export class ImageCatalogue {
         this.#logger.warn(`the record of image ${id} stays in its place: ${messageOf(error)}`);
       }
       await this.#setAside.tidy();
-      return record;
     });
   }
 

@@ -72,7 +72,7 @@ export class ImageStore {
       const layer = record.chainIds.find((chainId) => lost.includes(chainId));
       if (layer === undefined) continue;
       this.#claim(record);
-      await this.#catalogue.setAside(record.id, pullAgain(record, `its layer ${layer} is missing`));
+      await this.#catalogue.setAside(record, pullAgain(record, `its layer ${layer} is missing`));
     }
   }
 
