@@ -27,12 +27,7 @@ describe("new limits of a pod", () => {
   });
 
   it("of overhead and of containers at the same time are both kept", async () => {
-    const store = new SandboxStore({
-      load: async () => ({ records: [], corrupt: [] }),
-      put: async () => {},
-      remove: async () => {},
-      close: async () => {},
-    });
+    const store = new SandboxStore(noRecords());
     const pod = exampleSandbox({ id: "pod", cgroupParent: "/kubepods/pod", madeCgroup: "/kubepods/pod" });
     store.adopt(pod);
     const drivers = { sandbox: { store, cgroups: { setLimits: async () => {} } } } as unknown as PodDrivers;
