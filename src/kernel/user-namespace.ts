@@ -2,7 +2,7 @@ import { closeSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { defaultSearchPath, findProgram } from "#kernel/program-path.ts";
 import { pipe } from "#kernel/pipe.ts";
-import { spawn } from "#kernel/spawn.ts";
+import { type ChildProcess, spawn } from "#kernel/spawn.ts";
 
 /** Part of a user namespace's map (user_namespaces(7)). */
 export interface IdMapRange {
@@ -27,22 +27,14 @@ export async function holdUserNamespace(
 ): Promise<NamespaceHolder> {
   const unshare = findProgram("unshare");
   if (unshare === undefined) throw new Error("unshare(1) of util-linux is not installed");
-  const input = pipe();
-  const output = pipe();
   const flags = kinds.map((kind) => `--${kind}`);
-  // It says a word once it is in the namespaces, and ends when its input does: also when this process dies.
-  const holder = await spawn([unshare, ...flags, "/bin/sh", "-c", "echo; read -r _"], {
-    env: { PATH: defaultSearchPath },
-    fds: { 0: input.readFd, 1: output.writeFd },
-  });
-  closeSync(input.readFd);
-  closeSync(output.writeFd);
+  const { holder, input, output } = await startHolder([unshare, ...flags]);
   const release = async (): Promise<void> => {
-    closeSync(input.writeFd);
+    closeSync(input);
     await holder.exited;
   };
   try {
-    if (!(await saidSomething(output.readFd)))
+    if (!(await saidSomething(output)))
       throw new Error(`unshare ${flags.join(" ")} failed: user namespaces may be forbidden on this node`);
     writeFileSync(`/proc/${holder.pid}/uid_map`, mapText(maps.uids));
     writeFileSync(`/proc/${holder.pid}/gid_map`, mapText(maps.gids));
@@ -51,6 +43,26 @@ export async function holdUserNamespace(
     throw error;
   }
   return { pid: holder.pid, [Symbol.asyncDispose]: release };
+}
+
+/** It says a word once it is in the namespaces, and ends when its input does: also when this process dies. Whoever gets the descriptors closes them. */
+async function startHolder(
+  unshare: readonly string[],
+): Promise<{ holder: ChildProcess; input: number; output: number }> {
+  using theirs = new DisposableStack();
+  using failed = new DisposableStack();
+  const stdin = pipe();
+  theirs.defer(() => closeSync(stdin.readFd));
+  failed.defer(() => closeSync(stdin.writeFd));
+  const stdout = pipe();
+  theirs.defer(() => closeSync(stdout.writeFd));
+  failed.defer(() => closeSync(stdout.readFd));
+  const holder = await spawn([...unshare, "/bin/sh", "-c", "echo; read -r _"], {
+    env: { PATH: defaultSearchPath },
+    fds: { 0: stdin.readFd, 1: stdout.writeFd },
+  });
+  failed.move();
+  return { holder, input: stdin.writeFd, output: stdout.readFd };
 }
 
 function mapText(ranges: readonly IdMapRange[]): string {

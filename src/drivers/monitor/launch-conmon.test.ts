@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { smallFilesIn } from "#kernel/small-files.ts";
+import { withoutDescriptors } from "#kernel/without-descriptors.ts";
 import { exampleCreate } from "./create-example.ts";
 import { findMonitors, haltMonitors } from "./find-monitors.ts";
 import { launchConmon } from "./launch-conmon.ts";
@@ -33,4 +34,17 @@ describe("a monitor that does not answer in time", () => {
       while (findMonitors("c1", bundle).length > 0) await new Promise((resolve) => setImmediate(resolve));
     },
   );
+});
+
+it("a monitor for which there are too few descriptors keeps none of them", async () => {
+  const program = { path: "/bin/true", env: {}, noSyncLog: false };
+  const request = exampleCreate();
+  const files = smallFilesIn("/tmp");
+  const held = (): number => readdirSync("/proc/self/fd").length;
+  const before = held();
+  for (const spare of [0, 1, 2, 3, 4]) {
+    const launching = withoutDescriptors(() => launchConmon(["/bin/true"], program, request, files), spare);
+    await assert.rejects(launching, { kind: "internal", message: /^container c1: .*(pipe2|memfd_create)/ });
+    assert.equal(held(), before, `${spare} descriptors were free`);
+  }
 });

@@ -44,13 +44,18 @@ class Conmon implements LaunchedMonitor {
     this.#program = program;
     this.#request = request;
     this.#files = files;
-    const sync = pipe();
-    this.#syncRead = this.#descriptors.use(new Descriptor(sync.readFd));
-    this.#syncWrite = this.#descriptors.use(new Descriptor(sync.writeFd));
-    const start = pipe();
-    this.#startRead = this.#descriptors.use(new Descriptor(start.readFd));
-    this.#startWrite = this.#descriptors.use(new Descriptor(start.writeFd));
-    this.#stderr = this.#descriptors.use(memoryFile());
+    try {
+      const sync = pipe();
+      this.#syncRead = this.#descriptors.use(new Descriptor(sync.readFd));
+      this.#syncWrite = this.#descriptors.use(new Descriptor(sync.writeFd));
+      const start = pipe();
+      this.#startRead = this.#descriptors.use(new Descriptor(start.readFd));
+      this.#startWrite = this.#descriptors.use(new Descriptor(start.writeFd));
+      this.#stderr = this.#descriptors.use(memoryFile());
+    } catch (error) {
+      this.#descriptors.dispose();
+      throw this.#failed(error);
+    }
   }
 
   async launch(): Promise<void> {
