@@ -70,11 +70,11 @@ describe("an adopted process", () => {
   });
 
   it("does not keep those waiting that ended with it, one after the other", async () => {
-    const count = 8;
+    const count = 12;
     let told = 0;
     using _ = listen(() => (told += 1));
     await run(["/bin/sh", "-c", `for i in $(seq ${count}); do sleep 0.05 >/dev/null & done`]);
-    const later = await spawn(["/bin/sleep", "1.5"]);
+    const later = await spawn(["/bin/sleep", "2"]);
     await later.exited;
     assert.equal(told, count);
   });
