@@ -47,7 +47,7 @@ export function hostnameText(value: string, field: string): string {
   return value;
 }
 
-/** An entry of a line of resolv.conf. */
+/** A server or search domain of resolv.conf. */
 export function word(value: string, field: string): string {
   if (/[\s\p{Cc}]/u.test(value)) throw invalid(field, `contains white space: ${JSON.stringify(value)}`);
   return value;

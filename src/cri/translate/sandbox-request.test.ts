@@ -167,6 +167,12 @@ describe("PodSandboxConfig", () => {
       { dnsConfig: { searches: ["a", "b\nnameserver 1.2.3.4"] } },
       /^config.dns_config.searches\[1\] contains white/,
     );
+    refused(
+      { dnsConfig: { options: ["ndots:5\nnameserver 1.2.3.4"] } },
+      /^config.dns_config.options\[0\] contains a control/,
+    );
+    const several = { servers: [], searches: [], options: ["ndots:5 timeout:1"] };
+    assert.deepEqual(translated({ dnsConfig: several }).dnsConfig, several);
     refused({ annotations: { "a\0": "b" } }, /^a key of config.annotations contains a NUL/);
     refused({ labels: { a: "\0" } }, /^config.labels.a contains a NUL/);
     refused({ linux: { cgroupParent: "/a\nb" } }, /^config.linux.cgroup_parent contains a control character/);

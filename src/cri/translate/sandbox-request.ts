@@ -53,14 +53,15 @@ function metadataFromWire({ name, uid, namespace, attempt }: PodSandboxMetadata,
 /** One that says nothing counts as not given. */
 function dnsFromWire({ servers, searches, options }: DNSConfig, field: string): DnsConfig | undefined {
   const isEmpty = servers.length + searches.length + options.length === 0;
-  const words = (values: string[], name: string): string[] =>
-    values.map((value, index) => word(value, `${field}.${name}[${index}]`));
+  const words = (values: string[], name: string, checked = word): string[] =>
+    values.map((value, index) => checked(value, `${field}.${name}[${index}]`));
   return isEmpty
     ? undefined
     : {
         servers: words(servers, "servers"),
         searches: words(searches, "searches"),
-        options: words(options, "options"),
+        // Kubernetes lets one entry be several: they are on one line all the same.
+        options: words(options, "options", oneLine),
       };
 }
 
