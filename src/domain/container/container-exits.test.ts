@@ -22,6 +22,27 @@ function laterDaemon(runtimeOf: () => { delete: (id: string) => Promise<void> })
   return { exits: new ContainerExits(drivers), done, deleting: { delete: note("delete") } };
 }
 
+describe("a container whose process nobody may watch", () => {
+  const watched = { ...container, process: { pid: 1, startTime: "1" } };
+  const logged: string[] = [];
+  const exits = new ContainerExits({
+    monitor: { onExit: () => () => {} },
+    processes: {
+      watch() {
+        throw new Error("pidfds are forbidden");
+      },
+    },
+    logger: { ...silentLogger, error: (message: string) => logged.push(message) },
+  } as unknown as ContainerDrivers);
+
+  it("is not started, and goes on where it is there already", () => {
+    assert.throws(() => exits.watch(watched), /pidfds are forbidden/);
+    assert.deepEqual(logged, []);
+    exits.watchIfPossible(watched);
+    assert.deepEqual(logged, ["the process of a container cannot be watched: its monitor alone tells of its end"]);
+  });
+});
+
 describe("what an ended container held", () => {
   it("is freed also by a daemon that has not seen it end", async () => {
     const { exits, done, deleting } = laterDaemon(() => deleting);

@@ -34,12 +34,28 @@ export class ContainerExits {
     });
   }
 
-  /** Begins to watch a live container. */
+  /**
+   * Begins to watch a live container.
+   * @throws Error where the kernel or a security policy lets nobody watch it
+   */
   watch(container: Container): void {
     if (container.process === undefined || this.#watches.has(container.id)) return;
     const watch = this.#drivers.processes.watch(container.process);
     this.#watches.set(container.id, watch);
     void watch.exited.then(() => this.#settleLogged(container.id));
+  }
+
+  /** For what has to go on without, too: the monitor tells of the container's end, and each signal that finds it gone. */
+  watchIfPossible(container: Container): void {
+    try {
+      this.watch(container);
+    } catch (error) {
+      const facts = { container: container.id, error };
+      this.#drivers.logger.error(
+        "the process of a container cannot be watched: its monitor alone tells of its end",
+        facts,
+      );
+    }
   }
 
   /** Resolves true once the container has ended, false when `timeoutMs` is over first. */

@@ -61,13 +61,26 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         // A monitor whose daemon died, or waits no longer, goes on, and would make the container after this.
         await monitor.halt(sandbox.id, bundles.path(sandbox.id));
       }
-      await runtimes.get(sandbox.runtimeHandler).delete(sandbox.id, { force: true });
+      await deleteProcess(drivers, sandbox);
       await storage.removeRootfs(sandbox.id);
       await cgroups.removeMonitorGroup(sandbox.cgroupParent, sandbox.id);
       await bundles.remove(sandbox.id);
       await monitor.forget(sandbox.id);
     },
   };
+}
+
+/** A handler that was taken out of the configuration must not make its pods stay for ever. */
+async function deleteProcess({ runtimes, processes, logger }: ContainerDrivers, sandbox: Sandbox): Promise<void> {
+  let runtime;
+  try {
+    runtime = runtimes.get(sandbox.runtimeHandler);
+  } catch (error) {
+    logger.warn("what the runtime has of a pause process stays", { sandbox: sandbox.id, error });
+    if (sandbox.infra !== undefined) processes.signal(sandbox.infra.process, "SIGKILL");
+    return;
+  }
+  await runtime.delete(sandbox.id, { force: true });
 }
 
 async function infraSpec(

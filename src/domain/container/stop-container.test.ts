@@ -20,7 +20,7 @@ function sandboxed(state: ContainerState, status: RuntimeState["status"] | undef
   const store = new ContainerStore(noRecords());
   const container = exampleContainer({ state });
   store.adopt(container);
-  const now = { status, onWatch: (): void => {}, onState: (): void => {}, onStartSettled: (): void => {} };
+  const now = { status, onState: (): void => {}, onStartSettled: (): void => {} };
   const become = (next: ContainerState): void => store.adopt({ ...container, state: next });
   const runtime: OciRuntime & { calls: string[] } = fakeRuntime({
     async state() {
@@ -44,7 +44,7 @@ function sandboxed(state: ContainerState, status: RuntimeState["status"] | undef
     logger: silentLogger,
   } as unknown as ContainerDrivers;
   const exits = {
-    watch: () => now.onWatch(),
+    watchIfPossible() {},
     wait: async () => store.index.get(container.id).state.kind === "exited",
     settle: async () => become(isEnded),
     startSettled: async () => now.onStartSettled(),
@@ -93,15 +93,6 @@ describe("the stop of a container that its runtime signals", () => {
       await stop(1000);
       assert.deepEqual(runtime.calls, ["SIGTERM"]);
     }
-  });
-
-  it("kills also what cannot be watched", async () => {
-    const { runtime, now, stop } = sandboxed(isRunning, "running");
-    now.onWatch = () => {
-      throw new Error("pidfds are forbidden");
-    };
-    await stop(0);
-    assert.deepEqual(runtime.calls, ["SIGKILL"]);
   });
 
   it("fails when it should have", async () => {

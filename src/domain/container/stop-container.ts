@@ -56,7 +56,7 @@ export class ContainerStops {
   }
 
   async #run(container: Container, stop: Stop): Promise<void> {
-    this.#watch(container);
+    this.#exits.watchIfPossible(container);
     // A frozen process handles no signal.
     if (isPaused(container)) await unpauseContainer(this.#drivers, container);
     // A process that was never started has no handler for anything: it can go at once.
@@ -81,15 +81,6 @@ export class ContainerStops {
       const facts = { container: container.id, signal: container.stopSignal, error };
       this.#drivers.logger.warn(`the stop signal of a container cannot be sent, ${fallback} is sent instead`, facts);
       await this.#signal(container, fallback);
-    }
-  }
-
-  /** It can be killed without: its monitor tells of its end, and each signal that finds it gone. */
-  #watch(container: Container): void {
-    try {
-      this.#exits.watch(container);
-    } catch (error) {
-      this.#drivers.logger.warn("a container that is stopped cannot be watched", { container: container.id, error });
     }
   }
 

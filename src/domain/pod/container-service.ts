@@ -50,7 +50,7 @@ export class ContainerService implements Containers {
       const container = await this.#drivers.creations.run(sandbox.id, () =>
         createContainer(this.#drivers.container, sandbox, request),
       );
-      this.#drivers.exits.watch(container);
+      this.#drivers.exits.watchIfPossible(container);
       this.#drivers.container.publish("created", container);
       return container.id;
     });

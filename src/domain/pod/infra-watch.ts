@@ -14,11 +14,16 @@ export class InfraWatch {
     this.#drivers = drivers;
   }
 
+  /** Where nobody may watch it, the pod goes on without. */
   watch(sandbox: Sandbox): void {
     if (sandbox.infra === undefined || this.#watches.has(sandbox.id)) return;
-    const watch = this.#drivers.container.processes.watch(sandbox.infra.process);
-    this.#watches.set(sandbox.id, watch);
-    void watch.exited.then(() => this.#ended(sandbox.id));
+    try {
+      const watch = this.#drivers.container.processes.watch(sandbox.infra.process);
+      this.#watches.set(sandbox.id, watch);
+      void watch.exited.then(() => this.#ended(sandbox.id));
+    } catch (error) {
+      this.#drivers.logger.error("the pause process of a pod cannot be watched", { sandbox: sandbox.id, error });
+    }
   }
 
   forget(sandboxId: string): void {

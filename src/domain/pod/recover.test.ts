@@ -50,7 +50,7 @@ function startingDaemon(sandbox: Sandbox, container: Container, isAlive: () => b
       cgroups: { makePodGroup: async (parent: string, id: string) => void groups.push(`${parent} ${id}`) },
       logger: silentLogger,
     },
-    exits: { watch },
+    exits: { watch, watchIfPossible: watch },
     logger: silentLogger,
   } as unknown as PodDrivers;
   const infra = { watch } as unknown as InfraWatch;

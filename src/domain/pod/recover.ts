@@ -40,8 +40,7 @@ export async function recover(drivers: PodDrivers, infra: InfraWatch, sources: R
   await inTime(drivers, "checkpoints", recoverCheckpoints(drivers));
   await inTime(drivers, "containers", Promise.all(containers.records.map((one) => recoverContainer(drivers, one))));
   await inTime(drivers, "pod sandboxes", Promise.all(sandboxes.records.map((one) => recoverSandbox(drivers, one))));
-  for (const sandbox of drivers.sandbox.store.index.all())
-    if (sandbox.state.kind === "ready") watchInfra(drivers, infra, sandbox);
+  for (const sandbox of drivers.sandbox.store.index.all()) if (sandbox.state.kind === "ready") infra.watch(sandbox);
   const lost = [...sandboxes.corrupt, ...containers.corrupt].map((record) => record.id);
   return async () => {
     makeOwnGroups(drivers);
@@ -96,17 +95,10 @@ async function recoverContainer(drivers: PodDrivers, container: Container): Prom
 }
 
 /** Why ever it could not be looked at, descriptors may have run out: nothing says that it has ended, and its end must not be missed. */
-function watchUnrecovered({ container: parts, exits, logger }: PodDrivers, { id }: Container): void {
+function watchUnrecovered({ container: parts, exits }: PodDrivers, { id }: Container): void {
   const container = parts.store.index.current(id);
   if (container === undefined || !isLive(container) || container.bootId !== parts.settings.bootId) return;
-  try {
-    exits.watch(container);
-  } catch (error) {
-    logger.error("the process of a container cannot be watched: its monitor alone tells of its end", {
-      container: id,
-      error,
-    });
-  }
+  exits.watchIfPossible(container);
 }
 
 /** The daemon may have died between the runtime's `start` and the record of it. */
@@ -158,14 +150,6 @@ async function isWhole(drivers: PodDrivers, sandbox: Sandbox): Promise<boolean> 
   if (sandbox.infra !== undefined && !drivers.container.processes.isAlive(sandbox.infra.process)) return false;
   const pins = await Promise.all(Object.values(sandbox.namespaces).map((pin) => namespaces.isPinned(pin)));
   return pins.every(Boolean);
-}
-
-function watchInfra({ logger }: PodDrivers, infra: InfraWatch, sandbox: Sandbox): void {
-  try {
-    infra.watch(sandbox);
-  } catch (error) {
-    logger.error("the pause process of a pod cannot be watched", { sandbox: sandbox.id, error });
-  }
 }
 
 /** The daemon may have died between the record of a ready pod and the making of its group. */
