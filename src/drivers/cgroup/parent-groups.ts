@@ -10,7 +10,10 @@ export function parentGroups(hierarchy: Hierarchy): CgroupParents {
     lineage,
 
     missingParent(parent) {
-      return lineage(parent).find((group) => groupDirectories(hierarchy, group).some(isMissing));
+      // From below: for each pod the kubelet has made all of them, and one look tells.
+      const fromBelow = lineage(parent).reverse();
+      const lowestThere = fromBelow.findIndex((group) => !groupDirectories(hierarchy, group).some(isMissing));
+      return (lowestThere === -1 ? fromBelow : fromBelow.slice(0, lowestThere)).at(-1);
     },
 
     async createParent(parent) {
