@@ -78,7 +78,7 @@ export interface StreamingBackend {
 
   /**
    * Copies between `stream` and a TCP connection to `port` inside the sandbox, half-closing each side as the other
-   * ends, and resolves when both are done. Called once per forwarded connection; `signal` and `stream` belong to this
+   * ends, and resolves when both are done, or the server is and the client sends nothing more. Called once per forwarded connection; `signal` and `stream` belong to this
    * one connection. Reject with a `DomainError` of kind "aborted" when an established connection broke: only this
    * stream is reset then. Any other rejection (say, connection refused) is also reported as text, upon which kubectl
    * gives up the whole port-forward.
