@@ -44,6 +44,22 @@ describe("descriptors and limits of processes", () => {
     });
   });
 
+  it("of a process with very many are looked at a few at a time, and leave the thread pool to others", async () => {
+    await putProcess(
+      "13",
+      Array.from({ length: 1000 }, () => "socket:[4]"),
+      limits("1048576"),
+    );
+    let most = 0;
+    const look = setInterval(() => {
+      most = Math.max(most, process.getActiveResourcesInfo().filter((name) => name === "FSReqPromise").length);
+    });
+    const { sockets } = await procNodeStats(proc).processUsage([13]);
+    clearInterval(look);
+    assert.equal(sockets, 1000);
+    assert.ok(most < 100, `${most} at a time`);
+  });
+
   it("tell no limit where there is none", async () => {
     assert.equal((await procNodeStats(proc).processUsage([12])).softOpenFilesLimit, undefined);
     assert.equal((await procNodeStats(proc).processUsage([])).softOpenFilesLimit, undefined);

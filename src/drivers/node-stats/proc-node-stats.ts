@@ -21,7 +21,10 @@ export function procNodeStats(procDirectory = "/proc"): NodeStats {
   };
 }
 
-/** One process after the other, so that a container with very many does not take all threads of the pool. */
+/** How many descriptors are looked at in one go. */
+const batchSize = 32;
+
+/** Few at a time: those of a container with very many would keep all else that needs the thread pool waiting. */
 async function openDescriptors(
   procDirectory: string,
   pids: readonly number[],
@@ -31,9 +34,12 @@ async function openDescriptors(
   for (const pid of pids) {
     const directory = `${procDirectory}/${pid}/fd`;
     const names = (await unlessGone(readdir(directory))) ?? [];
-    const targets = await Promise.all(names.map((name) => unlessGone(readlink(`${directory}/${name}`))));
     fileDescriptors += names.length;
-    sockets += targets.filter((target) => target?.startsWith("socket:")).length;
+    for (let start = 0; start < names.length; start += batchSize) {
+      const batch = names.slice(start, start + batchSize);
+      const targets = await Promise.all(batch.map((name) => unlessGone(readlink(`${directory}/${name}`))));
+      sockets += targets.filter((target) => target?.startsWith("socket:")).length;
+    }
   }
   return { fileDescriptors, sockets };
 }
