@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request as plainRequest, type IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -50,6 +50,27 @@ function makeCertificate(name: string): { certPath: string; keyPath: string } {
 }
 
 describe("the metrics endpoint", () => {
+  it(
+    "closes although a client stops in the middle of a request, or of a TLS handshake",
+    { timeout: 10_000 },
+    async () => {
+      const encrypted = { ...makeCertificate("closing"), minVersion: "TLSv1.2" as const };
+      for (const [tls, begin] of [
+        [undefined, "GET /met"],
+        [encrypted, "\x16"],
+      ] as const) {
+        const server = await serveMetrics({ ...options, tls, closeGraceMs: 50 });
+        const client = connect(server.port, "127.0.0.1").on("error", () => {});
+        client.write(begin);
+        // The next client is served, so the first has been accepted.
+        if (tls === undefined) await scrape({ port: server.port });
+        else await certificateName(server.port);
+        await server.close();
+        client.destroy();
+      }
+    },
+  );
+
   it("answers /metrics with the text of a scrape and nothing else, by TCP and on the socket", async () => {
     const socketPath = path.join(folder, "metrics.sock");
     const server = await serveMetrics({ ...options, socketPath });

@@ -2,6 +2,7 @@ import type { RequestListener, Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
+import { Connections } from "#lib/connections.ts";
 import { listenOnSocket } from "#lib/listen-on-socket.ts";
 import { createServer as createHttpServer } from "#lib/node-http.ts";
 import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "#lib/tls-files.ts";
@@ -16,6 +17,8 @@ export interface MetricsServerOptions {
   tls: TlsFiles | undefined;
   /** How often the files of `tls` are looked at. */
   tlsCheckIntervalMs?: number;
+  /** How long `close` waits for scrapes under way before it cuts them off. */
+  closeGraceMs?: number;
   /** The text of a scrape. */
   render(this: void): Promise<string>;
   logger: Logger;
@@ -28,17 +31,20 @@ export interface MetricsServer {
 }
 
 const defaultTlsCheckIntervalMs = 60_000;
+/** How long a scrape that is under way may take once the server closes. */
+const defaultCloseGraceMs = 2000;
 
 /**
  * Serves GET /metrics to Prometheus.
  * @throws DomainError failed-precondition when an address cannot be listened on, invalid-argument for unusable TLS files
  */
 export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer> {
-  const { host, port, socketPath, tls, logger } = options;
+  const { host, port, socketPath, tls, logger, closeGraceMs = defaultCloseGraceMs } = options;
   await using undo = new AsyncDisposableStack();
   const answer = answerer(options);
   const server = tls === undefined ? createHttpServer(answer) : await secureServer(tls, answer);
-  undo.defer(() => close(server));
+  const connections = new Connections(server);
+  undo.defer(() => close(server, connections, closeGraceMs));
   await listen(server, host, port);
   if (tls !== undefined && server instanceof HttpsServer) {
     const interval = options.tlsCheckIntervalMs ?? defaultTlsCheckIntervalMs;
@@ -47,7 +53,8 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
   }
   if (socketPath !== undefined) {
     const local = createHttpServer(answer);
-    undo.defer(() => close(local));
+    const localConnections = new Connections(local);
+    undo.defer(() => close(local, localConnections, closeGraceMs));
     await listenOnSocket(local, socketPath);
   }
   const { port: bound } = server.address() as AddressInfo;
@@ -123,10 +130,14 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-/** A scrape under way gets its answer; kept connections end. */
-function close(server: Server): Promise<void> {
+/** A scrape under way gets its answer, if its client takes it within `graceMs`; kept connections end. */
+function close(server: Server, connections: Connections, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    const timer = setTimeout(() => connections.destroy(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
     server.closeIdleConnections();
   });
 }

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from "node:h
 import { isIPv6, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
+import { Connections } from "#lib/connections.ts";
 import { createServer as createHttpServer } from "#lib/node-http.ts";
 import { readTlsFiles, type TlsFiles, tlsFilesVersion } from "#lib/tls-files.ts";
 import type { Logger } from "#observability/logger.ts";
@@ -63,6 +64,7 @@ class InThreadStreamingServer implements StreamingServer {
   readonly #gonePeers = new GonePeerSweeper();
   readonly #upgrader: Upgrader;
   #server: Server | HttpsServer | undefined;
+  #connections: Connections | undefined;
   #baseUrl: string | undefined;
   #tlsTimer: NodeJS.Timeout | undefined;
   #tlsVersion = "";
@@ -87,8 +89,10 @@ class InThreadStreamingServer implements StreamingServer {
       }
       this.#upgrader.handle(message, socket, head);
     });
+    const connections = new Connections(server);
     const bound = await bind(server, address, port);
     this.#server = server;
+    this.#connections = connections;
     const host = isIPv6(address)
       ? `[${address === "::" ? "::1" : address}]`
       : address === "0.0.0.0"
@@ -145,6 +149,8 @@ class InThreadStreamingServer implements StreamingServer {
     const grace = new AbortController();
     await Promise.race([ended, delay(closeGraceMs, undefined, { signal: grace.signal }).catch(() => {})]);
     grace.abort();
+    // A client that never ends its TLS handshake is among them.
+    this.#connections?.destroy();
     await stopped.promise;
     await this.#backend.close?.();
   }
