@@ -15,8 +15,10 @@ export async function attachToMonitor(socketPath: string): Promise<AttachedConta
   const stream = new DescriptorStream(await connect(socketPath), {
     packets: true,
     maxWriteBytes: maxInputPacketBytes,
-    // What a monitor that ended has not read of our input.
-    endErrors: ["ECONNRESET"],
+    endErrors: [],
+    // A monitor has ended without reading all of our input; what it has sent before is still there (unix(7)).
+    passingErrors: ["ECONNRESET"],
+    goneErrors: ["EPIPE", "ECONNRESET"],
     endWriting: shutdownWriting,
   });
   return {

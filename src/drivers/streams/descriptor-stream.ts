@@ -11,6 +11,10 @@ export interface DescriptorStreamOptions {
   readonly maxWriteBytes: number;
   /** Errors of read(2) that mean the end. */
   readonly endErrors: readonly string[];
+  /** Errors of read(2) that are told once, before what is still there to be read. */
+  readonly passingErrors: readonly string[];
+  /** Errors of write(2) that mean that nobody takes any more: what is written is thrown away, and reading goes on. */
+  readonly goneErrors: readonly string[];
   /** Called once all has been written and no more will be. */
   endWriting(fd: number): void;
 }
@@ -93,6 +97,10 @@ export class DescriptorStream extends Duplex {
       count = readSync(this.fd, this.#buffer);
     } catch (error) {
       if (hasErrno(error, "EAGAIN")) return;
+      if (hasErrno(error, ...this.#options.passingErrors)) {
+        this.#readOnce();
+        return;
+      }
       if (!hasErrno(error, ...this.#options.endErrors)) {
         this.destroy(asError(error));
         return;
@@ -121,7 +129,7 @@ export class DescriptorStream extends Duplex {
         return;
       }
       this.#writing = undefined;
-      writing.done(asError(error));
+      writing.done(hasErrno(error, ...this.#options.goneErrors) ? null : asError(error));
     }
   }
 }

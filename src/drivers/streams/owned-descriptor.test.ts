@@ -24,7 +24,7 @@ describe("when a thread dies of an exception", () => {
       });`,
     "the descriptor of a stream is closed": `
       ${imported("./descriptor-stream.ts")}.then(({ DescriptorStream }) => {
-        const options = { packets: false, maxWriteBytes: 1, endErrors: [], endWriting() {} };
+        const options = { packets: false, maxWriteBytes: 1, endErrors: [], passingErrors: [], goneErrors: [], endWriting() {} };
         new DescriptorStream(fd, options).on("data", () => setImmediate(() => { throw new Error("a bug"); }));
       });`,
   })) {

@@ -10,6 +10,8 @@ export class TerminalStream extends DescriptorStream implements Terminal {
       maxWriteBytes: 4096,
       // Linux says EIO once the last process has closed its end.
       endErrors: ["EIO"],
+      passingErrors: [],
+      goneErrors: [],
       // A terminal has no half-close: its end of file is a character that is typed.
       endWriting() {},
     });
