@@ -9,6 +9,7 @@ import { MemoryRelease } from "./daemon/memory/memory-release.ts";
 import { processMemory } from "./daemon/memory/process-memory.ts";
 import { openDomain } from "./daemon/open-domain.ts";
 import { raisePriority } from "./daemon/priority.ts";
+import { reloadFiles } from "./daemon/reload-files.ts";
 import { serveDaemonMetrics } from "./daemon/serve-metrics.ts";
 import { buildStreaming } from "./daemon/streaming.ts";
 import { serviceManager } from "./daemon/service-manager.ts";
@@ -91,11 +92,7 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
       endingSinceMs = performance.now();
       return owned.disposeAsync();
     },
-    async reload(next) {
-      current = next;
-      await drivers.registry.reload();
-      await streaming.reloadTls();
-    },
+    reload: (next) => reloadFiles({ registry: drivers.registry, streaming }, () => (current = next)),
   };
 }
 
