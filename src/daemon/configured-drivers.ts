@@ -40,8 +40,9 @@ export function openMonitor(config: Config, paths: Paths, handlers: Handlers, lo
   );
 }
 
-export function openSecurity(config: Config, logger: Logger): Promise<Security> {
-  const { selinux, cdiSpecDirs, bindMountPrefix, absentMountSourcesToReject } = config.runtime;
+export function openSecurity(config: () => Config, logger: Logger): Promise<Security> {
+  const { selinux, bindMountPrefix, absentMountSourcesToReject } = config().runtime;
+  const cdiSpecDirs = (): readonly string[] => config().runtime.cdiSpecDirs;
   return createSecurity({ selinux, cdiSpecDirs, bindMountPrefix, absentMountSourcesToReject }, { run, logger });
 }
 

@@ -106,7 +106,7 @@ export async function buildDrivers(
     opened(openStorage(config(), paths, logger)),
     opened(openRegistryClient(config(), logger)),
     opened(openCgroups(config(), handlers)),
-    openSecurity(config(), logger),
+    openSecurity(config, logger),
     openNamespacedAuth(config(), logger),
   ]);
   if (config().image.autoReloadRegistries) undo.use(reloadOnChange(berth.registriesConfDir, registry, logger));

@@ -52,7 +52,7 @@ describe(`a built config.json under ${runtime}`, { skip: process.getuid?.() !== 
     await makeRootfs(path.join(directory, "rootfs"));
     await mkdir(path.join(directory, "volume"));
     security = await createSecurity(
-      { selinux: "auto", cdiSpecDirs: [], bindMountPrefix: "", absentMountSourcesToReject: [] },
+      { selinux: "auto", cdiSpecDirs: () => [], bindMountPrefix: "", absentMountSourcesToReject: [] },
       { run, logger: silentLogger },
     );
     features = await featuresOf(runtime);

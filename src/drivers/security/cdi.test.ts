@@ -21,7 +21,8 @@ function put(file: string, content: unknown): Promise<void> {
 }
 
 function devices(): CdiFiles {
-  return new CdiFiles([path.join(directory, "etc"), path.join(directory, "run"), "/no/such/directory"], findDevices);
+  const directories = [path.join(directory, "etc"), path.join(directory, "run"), "/no/such/directory"];
+  return new CdiFiles(() => directories, findDevices);
 }
 
 function spec(kind: string, name: string, env: string) {
@@ -106,6 +107,26 @@ describe("CDI devices", () => {
     await files.refresh();
     await put("run/new.json", spec("v.com/x", "0", "NEW=1"));
     assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["NEW=1"]);
+  });
+
+  it("are what their file says now, also when it said something else before", async () => {
+    const files = devices();
+    await put("etc/gpu.json", spec("v.com/x", "0", "DRIVER=1"));
+    assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["DRIVER=1"]);
+    await put("etc/gpu.json", spec("v.com/x", "0", "DRIVER=10"));
+    assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["DRIVER=10"]);
+    await put("run/gpu.json", spec("v.com/x", "0", "DRIVER=run"));
+    assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["DRIVER=run"]);
+  });
+
+  it("come from the directories that are configured now", async () => {
+    await put("etc/gpu.json", spec("v.com/x", "0", "FROM=etc"));
+    await put("run/gpu.json", spec("v.com/x", "0", "FROM=run"));
+    let directories = [path.join(directory, "etc")];
+    const files = new CdiFiles(() => directories, findDevices);
+    assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["FROM=etc"]);
+    directories = [path.join(directory, "run")];
+    assert.deepEqual((await files.resolve(["v.com/x=0"])).env, ["FROM=run"]);
   });
 
   it("that nothing defines are an error which names the unusable files", async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { type CdiContainerEdits, type CdiSpecFile, parseCdiSpec, parseDeviceName } from "./cdi-spec.ts";
@@ -16,23 +16,30 @@ interface KnownDevice {
  * the name unusable, since nobody can say which is meant.
  */
 export class CdiFiles implements Cdi {
-  readonly #directories: readonly string[];
+  readonly #directories: () => readonly string[];
   readonly #findDevice: (hostPath: string) => Promise<HostDevice[]>;
   #devices = new Map<string, KnownDevice>();
   #conflicts = new Map<string, string>();
   #problems: { file: string; reason: string }[] = [];
+  /** Of the files when they were read. */
+  #version = "";
 
-  constructor(directories: readonly string[], findDevice: (hostPath: string) => Promise<HostDevice[]>) {
+  /** `directories` may change. */
+  constructor(directories: () => readonly string[], findDevice: (hostPath: string) => Promise<HostDevice[]>) {
     this.#directories = directories;
     this.#findDevice = findDevice;
   }
 
   async refresh(): Promise<void> {
+    const directories = this.#directories();
+    // Before they are read: what is written meanwhile is seen the next time.
+    const version = await versionOf(directories);
     const loaded = new LoadedFiles();
-    for (const directory of this.#directories) await loaded.readDirectory(directory);
+    for (const directory of directories) await loaded.readDirectory(directory);
     this.#devices = loaded.devices;
     this.#conflicts = loaded.conflicts;
     this.#problems = loaded.problems;
+    this.#version = version;
   }
 
   problems(): readonly { file: string; reason: string }[] {
@@ -42,8 +49,7 @@ export class CdiFiles implements Cdi {
   async resolve(names: readonly string[]): Promise<CdiEdits> {
     const wanted = [...new Set(names)];
     for (const name of wanted) parseDeviceName(name);
-    // Device plugins write a file and name its devices at once, so what is unknown is looked for again.
-    if (wanted.some((name) => !this.#devices.has(name))) await this.refresh();
+    if (wanted.length > 0) await this.#refreshIfChanged(wanted);
     const result: CdiEdits = {
       env: [],
       mounts: [],
@@ -62,6 +68,12 @@ export class CdiFiles implements Cdi {
     return result;
   }
 
+  /** Device plugins write a file and name its devices at once; drivers that are updated write theirs anew. */
+  async #refreshIfChanged(wanted: readonly string[]): Promise<void> {
+    const isKnown = wanted.every((name) => this.#devices.has(name));
+    if (!isKnown || (await versionOf(this.#directories())) !== this.#version) await this.refresh();
+  }
+
   #known(name: string): KnownDevice {
     const conflict = this.#conflicts.get(name);
     if (conflict !== undefined) throw new DomainError("failed-precondition", `the CDI device ${name} ${conflict}`);
@@ -70,7 +82,7 @@ export class CdiFiles implements Cdi {
     const problems = this.#problems.map(({ file, reason }) => `; ${file} cannot be used: ${reason}`).join("");
     throw new DomainError(
       "not-found",
-      `no file in ${this.#directories.join(", ")} defines the CDI device ${name}${problems}`,
+      `no file in ${this.#directories().join(", ")} defines the CDI device ${name}${problems}`,
     );
   }
 
@@ -103,6 +115,23 @@ export class CdiFiles implements Cdi {
       permissions: node.permissions ?? "rwm",
     };
   }
+}
+
+/** Something that differs whenever a file was added, removed, replaced or written. */
+async function versionOf(directories: readonly string[]): Promise<string> {
+  const files = await Promise.all(
+    directories.map(async (directory) => {
+      const names = await readdir(directory).catch(() => []);
+      return names.map((name) => path.join(directory, name)).sort();
+    }),
+  );
+  const states = files.flat().map((file) =>
+    stat(file, { bigint: true }).then(
+      ({ ino, mtimeNs, size }) => `${file} ${ino} ${mtimeNs} ${size}`,
+      () => `${file} missing`,
+    ),
+  );
+  return [...directories, ...(await Promise.all(states))].join("\n");
 }
 
 /** What one reading of all directories finds. */

@@ -10,7 +10,7 @@ import { RandomLevels } from "./selinux-levels.ts";
 describe("the security driver", () => {
   it("knows the machine it runs on", async () => {
     const { facts } = await createSecurity(
-      { selinux: "auto", cdiSpecDirs: [], bindMountPrefix: "", absentMountSourcesToReject: [] },
+      { selinux: "auto", cdiSpecDirs: () => [], bindMountPrefix: "", absentMountSourcesToReject: [] },
       { run, logger: silentLogger },
     );
     assert.ok(facts.capabilities.known.length >= 38);

@@ -14,8 +14,8 @@ import { RandomLevels } from "./selinux-levels.ts";
 
 export interface SecurityOptions extends MountSourceOptions {
   selinux: SelinuxMode;
-  /** `cdi_spec_dirs`, the later ones winning. */
-  cdiSpecDirs: readonly string[];
+  /** `cdi_spec_dirs` as they are now, the later ones winning. */
+  cdiSpecDirs: () => readonly string[];
 }
 
 /** Collects the host's facts and reads the CDI directories. Holds nothing that would have to be closed. */
