@@ -54,7 +54,12 @@ export function sandboxSettings({ runtime }: Config, drivers: Drivers): SandboxS
   };
 }
 
-export function containerSettings(config: () => Config, paths: Paths, drivers: Drivers): ContainerSettings {
+/** What a reload may change is read from `config` each time. */
+export function containerSettings(
+  config: () => Config,
+  paths: Paths,
+  drivers: Pick<Drivers, "bootId" | "handlers" | "security">,
+): ContainerSettings {
   const { runtime, image } = config();
   const { handlers } = drivers;
   return {
@@ -63,8 +68,13 @@ export function containerSettings(config: () => Config, paths: Paths, drivers: D
     noPivot: runtime.noPivot,
     createTimeoutMs: (handler) => handlers.settings(handler).containerCreateTimeoutSeconds * 1000,
     defaultLogDirectory: paths.podLogs,
-    pauseImage: image.pauseImage,
-    pauseCommand: image.pauseCommand === "" ? [] : image.pauseCommand.split(/\s+/),
+    get pauseImage() {
+      return config().image.pauseImage;
+    },
+    get pauseCommand() {
+      const { pauseCommand } = config().image;
+      return pauseCommand === "" ? [] : pauseCommand.split(/\s+/);
+    },
     declaredVolumes: image.imageVolumes,
     criuEnabled: runtime.enableCriuSupport,
     infraCpuset: runtime.infraCtrCpuset,
