@@ -76,11 +76,12 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
   await serveDaemonMetrics(config, metrics.all, domain.runtime, logger, undo);
   await server.listen();
   let endingSinceMs = performance.now();
-  undo.defer(() => server.close(leftForRequests(current.berth.shutdownTimeoutMs, endingSinceMs)));
   const cleaning = afterwards()
     .catch((error: unknown) => logger.error("cleaning up after an earlier daemon failed", { error }))
     .then(() => domain.standby.open());
+  // Waited for once the server is closed: it may take long, and no call may begin meanwhile.
   undo.defer(() => cleaning);
+  undo.defer(() => server.close(leftForRequests(current.berth.shutdownTimeoutMs, endingSinceMs)));
   logger.info("serving the CRI", { socket: paths.socket });
   const manager = serviceManager(process.env, () => answersItself(paths.socket), logger);
   undo.defer(() => manager.stopping());
