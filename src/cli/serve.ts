@@ -6,6 +6,7 @@ import type { Logger } from "#observability/logger.ts";
 import { type DaemonLog, openDaemonLog } from "./daemon-log.ts";
 import { handleDiagnosticSignals, stopSignal } from "./daemon-signals.ts";
 import { configSources, logTarget, toleratedOf } from "./global-flags.ts";
+import { startedInTime } from "./started-in-time.ts";
 
 /** How long handles that nobody closed may keep the process alive after the daemon has shut down. */
 const lingerMs = 500;
@@ -27,7 +28,14 @@ export async function serve(
   const reloads = new Reloads(load, loaded.config, log);
   process.on("SIGHUP", () => void reloads.run());
   try {
-    const daemon = await start({ config: loaded.config, logger, reload: () => reloads.run() });
+    const starting = start({ config: loaded.config, logger, reload: () => reloads.run() });
+    const { shutdownTimeoutMs: timeoutMs } = loaded.config.berth;
+    const daemon = await startedInTime(starting, stop, timeoutMs);
+    if (daemon === undefined) {
+      // As after a kill: the next daemon goes on from what is on disk.
+      logger.error("berth ends, as it was told, before it has started", { timeoutMs });
+      return 1;
+    }
     reloads.started(daemon);
     // Node writes its cache of compiled code at exit, which a daemon that is killed never reaches.
     flushCompileCache();
