@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
+import { hasErrno } from "#errors/domain-error.ts";
 import { check, libc, SystemError } from "#kernel/libc.ts";
 
 const openat2 = libc.func("long syscall(long number, int directory, const char *path, void *how, size_t size)") as (
@@ -18,6 +19,9 @@ const fchownCall = libc.func(
   "int fchownat(int directory, const char *path, unsigned int uid, unsigned int gid, int flags)",
 ) as (directory: number, path: string, uid: number, gid: number, flags: number) => number;
 
+/** Each takes microseconds; one in thousands needs a second one. */
+const mostAttempts = 1000;
+
 export const OpenFlag = { readOnly: 0, directory: 0o200000, pathOnly: 0o10000000, closeOnExec: 0o2000000 } as const;
 
 /**
@@ -34,7 +38,18 @@ export function openInRoot(root: string, file: string, flags: number): number {
   }
 }
 
+/** A rename or a mount anywhere on the machine while `..` is resolved makes the kernel refuse to say where that leads: it is asked again. */
 function openBelow(rootFd: number, file: string, flags: number): number {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return tryToOpenBelow(rootFd, file, flags);
+    } catch (error) {
+      if (!hasErrno(error, "EAGAIN") || attempt === mostAttempts) throw error;
+    }
+  }
+}
+
+function tryToOpenBelow(rootFd: number, file: string, flags: number): number {
   const call = 437;
   const resolveInRoot = 0x10n;
   const how = Buffer.alloc(24);
