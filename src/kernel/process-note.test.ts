@@ -31,11 +31,17 @@ describe("the note of a process", () => {
     await killNoted(file);
   });
 
-  it("may be missing, of no process, or cut off", async () => {
+  it("ends nobody when it is missing, of no process, or cut off", async () => {
+    const child = spawn("sleep", ["600"]);
+    const exit = once(child, "exit");
+    const identity = identify(child.pid ?? 0);
     await killNoted(file);
     await noteProcess(file, undefined);
     await killNoted(file);
-    writeFileSync(file, '{"pid":1');
+    writeFileSync(file, JSON.stringify(identity).slice(0, -1));
     await killNoted(file);
+    assert.deepEqual(identify(child.pid ?? 0), identity);
+    child.kill();
+    await exit;
   });
 });

@@ -6,32 +6,25 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import koffi from "koffi";
 import { DescriptorPoll } from "./descriptor-poll.ts";
 import { check, libc } from "./libc.ts";
+import { PacketListener, unixAddress } from "./packet-listener.ts";
 import { acceptDescriptor, connectPacketSocket, listenOnUnixSocket, shutdownWriting } from "./unix-socket.ts";
 
 const socket = libc.func("int socket(int, int, int)") as (domain: number, type: number, protocol: number) => number;
-const connect = libc.func("int connect(int, void *, unsigned int)") as AddressCall;
-const bind = libc.func("int bind(int, void *, unsigned int)") as AddressCall;
-const listen = libc.func("int listen(int, int)") as (fd: number, backlog: number) => number;
-const accept = libc.func("int accept(int, void *, void *)") as (fd: number, address: null, length: null) => number;
+const connect = libc.func("int connect(int, void *, unsigned int)") as (
+  fd: number,
+  address: Buffer,
+  length: number,
+) => number;
 const sendmsg = libc.func("int64_t sendmsg(int, void *, int)") as (
   fd: number,
   message: Buffer,
   flags: number,
 ) => number;
 
-type AddressCall = (fd: number, address: Buffer, length: number) => number;
-
-function addressOf(file: string): Buffer {
-  const address = Buffer.alloc(110);
-  address.writeUInt16LE(1);
-  address.write(file, 2);
-  return address;
-}
-
 /** What an OCI runtime does with the master end of a terminal. */
 function sendDescriptor(file: string, descriptor: number): void {
   const fd = check(socket(1, 1, 0), "socket");
-  const address = addressOf(file);
+  const address = unixAddress(file);
   check(connect(fd, address, address.length), "connect");
   const data = Buffer.from("/dev/ptmx");
   const vector = Buffer.alloc(16);
@@ -86,12 +79,9 @@ describe("unix sockets", () => {
 
   it("keep packets apart, and tell the end of one half", async () => {
     const place = path.join(directory, "attach");
-    const listening = check(socket(1, 5, 0), "socket");
-    const address = addressOf(place);
-    check(bind(listening, address, address.length), "bind");
-    check(listen(listening, 1), "listen");
+    using listener = new PacketListener(place);
     const ours = connectPacketSocket(place);
-    const theirs = check(accept(listening, null, null), "accept");
+    const theirs = listener.accept();
     writeSync(theirs, "one");
     writeSync(theirs, "two");
     assert.equal(String(await readOf(ours)), "one");
@@ -101,7 +91,7 @@ describe("unix sockets", () => {
     assert.equal(readSync(theirs, Buffer.alloc(1)), 0);
     writeSync(theirs, "still");
     assert.equal(String(await readOf(ours)), "still");
-    for (const fd of [theirs, ours, listening]) closeSync(fd);
+    for (const fd of [theirs, ours]) closeSync(fd);
   });
 
   it("may be at paths longer than a socket's address", () => {

@@ -5,16 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { checkStore } from "#drivers/storage/check-store.ts";
 import { mostKept, mostKeptBytes } from "#drivers/storage/set-aside.ts";
-import {
-  imageOf,
-  layerOf,
-  putImage,
-  removeImage,
-  sha256,
-  sourceOf,
-  StorageFixture,
-  type TestLayer,
-} from "../support/storage.ts";
+import { imageOf, putImage, removeImage, sha256, sourceOf, StorageFixture } from "../support/storage.ts";
 
 let fixture: StorageFixture;
 beforeEach(async () => {
@@ -22,19 +13,9 @@ beforeEach(async () => {
 });
 afterEach(() => fixture[Symbol.asyncDispose]());
 
-async function addedLayer(): Promise<TestLayer> {
-  const layer = layerOf([{ path: "file", content: randomBytes(16) }]);
-  await fixture.add(layer);
-  return layer;
-}
-
-function layersOnDisk(): Promise<string[]> {
-  return readdir(path.join(fixture.roots.imageRoot, "layers"));
-}
-
 describe("what somebody else has put into the store", () => {
   it("does not keep it from being opened, and stays unless it lies among the layers", async () => {
-    const layer = await addedLayer();
+    const layer = await fixture.addedLayer();
     await putImage(fixture.storage, imageOf([layer]));
     const strange = ["blobs/README", "blobs/md5/0", "blobs/sha256/README", "layers/README"];
     const mounts = path.join(fixture.roots.runRoot, "rootfs");
@@ -87,7 +68,7 @@ describe("an image that is no longer whole", () => {
 
   for (const [how, damage] of Object.entries(damages))
     it(`since its configuration was ${how} is not listed after a start, and is mended by a pull that fetches no layer`, async () => {
-      const layer = await addedLayer();
+      const layer = await fixture.addedLayer();
       const image = imageOf([layer], { repoTags: ["r/a:1"] });
       await putImage(fixture.storage, image);
       const storage = await fixture.reopen(() => damage(fixture.storage.blobPath(`sha256:${image.id}`)));
@@ -101,7 +82,7 @@ describe("an image that is no longer whole", () => {
     });
 
   it("is not listed from the moment when a container misses a layer, and a pull fetches that layer only", async () => {
-    const [lost, left] = [await addedLayer(), await addedLayer()];
+    const [lost, left] = [await fixture.addedLayer(), await fixture.addedLayer()];
     const [image, other] = [imageOf([lost, left], { repoTags: ["r/a:1"] }), imageOf([left])];
     const { storage } = fixture;
     for (const one of [image, other]) await putImage(storage, one);
@@ -133,7 +114,7 @@ describe("an image that is no longer whole", () => {
   });
 
   it("is mended by a pull that finds a layer lost before any container does", async () => {
-    const layer = await addedLayer();
+    const layer = await fixture.addedLayer();
     const image = imageOf([layer]);
     await putImage(fixture.storage, image);
     await rm(path.dirname(fixture.diff(layer.chainId)), { recursive: true });
@@ -142,7 +123,7 @@ describe("an image that is no longer whole", () => {
   });
 
   it("is still there when the disk gives no layer at all", async () => {
-    const image = imageOf([await addedLayer()]);
+    const image = imageOf([await fixture.addedLayer()]);
     await putImage(fixture.storage, image);
     const layers = path.join(fixture.roots.imageRoot, "layers");
     await rename(layers, `${layers}.away`);
@@ -153,18 +134,18 @@ describe("an image that is no longer whole", () => {
   });
 
   it("keeps what is left of it for the pull that mends it, but not beyond another start", async () => {
-    const [lost, left] = [await addedLayer(), await addedLayer()];
+    const [lost, left] = [await fixture.addedLayer(), await fixture.addedLayer()];
     await putImage(fixture.storage, imageOf([lost, left]));
     await fixture.reopen(() => rm(fixture.diff(lost.chainId), { recursive: true }));
     assert.equal(fixture.storage.hasLayer(left.chainId), true);
     const storage = await fixture.reopen();
     assert.equal(storage.hasLayer(left.chainId), false);
     assert.deepEqual(await readdir(path.join(fixture.roots.imageRoot, "blobs/sha256")), []);
-    assert.deepEqual(await layersOnDisk(), []);
+    assert.deepEqual(await fixture.layersOnDisk(), []);
   });
 
   it("is listed when only its manifest is lost, which containers do not need, and a pull mends that too", async () => {
-    const image = imageOf([await addedLayer()]);
+    const image = imageOf([await fixture.addedLayer()]);
     await putImage(fixture.storage, image);
     const manifest = fixture.storage.blobPath(image.manifestDigest);
     const storage = await fixture.reopen(() => rm(manifest));

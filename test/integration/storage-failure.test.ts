@@ -183,10 +183,6 @@ describe("attributes that a file system does not take", () => {
 });
 
 describe("a layer whose record cannot be used", () => {
-  async function layersOnDisk(fixture: StorageFixture): Promise<string[]> {
-    return (await readdir(path.join(fixture.roots.imageRoot, "layers"))).toSorted();
-  }
-
   /** A layer, in a mounted container root, after a restart at which its record was `record`. */
   async function damaged(fixture: StorageFixture, record: string): Promise<{ layer: TestLayer; file: string }> {
     const layer = layerOf([{ path: "dir/file", content: "still here" }]);
@@ -201,7 +197,7 @@ describe("a layer whose record cannot be used", () => {
   it("stays while a container uses it, also when it is pulled again, and goes with the container", async () => {
     await using fixture = await StorageFixture.open();
     const { layer, file } = await damaged(fixture, '{"chainId":');
-    const [name] = await layersOnDisk(fixture);
+    const [name] = await fixture.layersOnDisk();
     assert.equal(await readFile(file, "utf8"), "still here");
     await fixture.add(layer);
     await putImage(fixture.storage, imageOf([layer]));
@@ -210,9 +206,9 @@ describe("a layer whose record cannot be used", () => {
     await eventually("staging is swept", async () => ((await readdir(staging)).length === 0 ? true : undefined));
     assert.equal(await readFile(file, "utf8"), "still here");
     assert.equal(fixture.storage.hasLayer(layer.chainId), true);
-    assert.equal((await layersOnDisk(fixture)).length, 2);
+    assert.equal((await fixture.layersOnDisk()).length, 2);
     await fixture.storage.removeRootfs("c1");
-    assert.deepEqual(await layersOnDisk(fixture), [name]);
+    assert.deepEqual(await fixture.layersOnDisk(), [name]);
     assert.deepEqual(await readdir(fixture.diff(layer.chainId, "dir")), ["file"]);
   });
 
@@ -221,18 +217,18 @@ describe("a layer whose record cannot be used", () => {
     const { layer } = await damaged(fixture, '{"version":2}');
     await fixture.add(layer);
     await putImage(fixture.storage, imageOf([layer]));
-    assert.equal((await layersOnDisk(fixture)).length, 2);
+    assert.equal((await fixture.layersOnDisk()).length, 2);
     await fixture.reopen();
-    assert.equal((await layersOnDisk(fixture)).length, 2);
+    assert.equal((await fixture.layersOnDisk()).length, 2);
     await fixture.storage.removeRootfs("c1");
-    assert.equal((await layersOnDisk(fixture)).length, 1);
+    assert.equal((await fixture.layersOnDisk()).length, 1);
   });
 
   it("goes with the last container that uses it when nobody pulls it again", async () => {
     await using fixture = await StorageFixture.open();
     await damaged(fixture, "");
     await fixture.storage.removeRootfs("c1");
-    assert.deepEqual(await layersOnDisk(fixture), []);
+    assert.deepEqual(await fixture.layersOnDisk(), []);
   });
 
   it("goes at once when no container uses it", async () => {
@@ -240,7 +236,7 @@ describe("a layer whose record cannot be used", () => {
     const layer = layerOf([{ path: "file" }]);
     await fixture.add(layer);
     await fixture.reopen(() => writeFile(fixture.diff(layer.chainId, "../layer.json"), "{}"));
-    assert.deepEqual(await layersOnDisk(fixture), []);
+    assert.deepEqual(await fixture.layersOnDisk(), []);
   });
 
   it("goes when a newer berth has written it, since its image is not known any more and nobody else would remove it", async () => {
@@ -251,10 +247,10 @@ describe("a layer whose record cannot be used", () => {
     const record = fixture.diff(layer.chainId, "../layer.json");
     const written = await readFile(record, "utf8");
     await fixture.reopen(() => writeFile(record, written.replace('"version":1', '"version":2')));
-    assert.deepEqual([fixture.storage.images(), await layersOnDisk(fixture)], [[], []]);
+    assert.deepEqual([fixture.storage.images(), await fixture.layersOnDisk()], [[], []]);
     assert.match(fixture.logged.map(({ message }) => message).join("\n"), /layer \S+ .* is removed: .*version/);
     await fixture.add(layer);
-    assert.equal((await layersOnDisk(fixture)).length, 1);
+    assert.equal((await fixture.layersOnDisk()).length, 1);
   });
 });
 

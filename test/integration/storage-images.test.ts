@@ -10,23 +10,13 @@ import { mount, unmount } from "#kernel/mount.ts";
 import { silentLogger } from "#observability/logger.ts";
 import type { Digest } from "#spec/oci-image.ts";
 import { eventually } from "../support/eventually.ts";
-import { imageOf, layerOf, putImage, removeImage, sha256, StorageFixture, type TestLayer } from "../support/storage.ts";
+import { imageOf, layerOf, putImage, removeImage, sha256, StorageFixture } from "../support/storage.ts";
 
 let fixture: StorageFixture;
 beforeEach(async () => {
   fixture = await StorageFixture.open();
 });
 afterEach(() => fixture[Symbol.asyncDispose]());
-
-async function addedLayer(): Promise<TestLayer> {
-  const layer = layerOf([{ path: "file", content: randomBytes(16) }]);
-  await fixture.add(layer);
-  return layer;
-}
-
-function layersOnDisk(): Promise<string[]> {
-  return readdir(path.join(fixture.roots.imageRoot, "layers"));
-}
 
 async function addedBlob(): Promise<Digest> {
   const bytes = randomBytes(100);
@@ -36,7 +26,7 @@ async function addedBlob(): Promise<Digest> {
 
 describe("image records", () => {
   it("are there after a restart, with their layers and blobs", async () => {
-    const layers = [await addedLayer(), await addedLayer()];
+    const layers = [await fixture.addedLayer(), await fixture.addedLayer()];
     const manifestDigest = await addedBlob();
     const content = { title: "model", digest: await addedBlob(), sizeBytes: 100 };
     const image = imageOf(layers, {
@@ -57,7 +47,7 @@ describe("image records", () => {
   });
 
   it("give their configurations as the start has read them, once", async () => {
-    const image = imageOf([await addedLayer()]);
+    const image = imageOf([await fixture.addedLayer()]);
     await putImage(fixture.storage, image);
     const bytes = await fixture.storage.readBlob(`sha256:${image.id}`);
     const storage = await fixture.reopen();
@@ -130,7 +120,7 @@ describe("image records", () => {
   });
 
   it("are set aside when they are damaged or their layer is missing; the others work", async () => {
-    const [good, bad, half] = [await addedLayer(), await addedLayer(), imageOf([])];
+    const [good, bad, half] = [await fixture.addedLayer(), await fixture.addedLayer(), imageOf([])];
     const [goodImage, badImage] = [imageOf([good]), imageOf([bad])];
     for (const image of [goodImage, badImage, half]) await putImage(fixture.storage, image);
     const images = path.join(fixture.roots.imageRoot, "images");
@@ -150,7 +140,7 @@ describe("image records", () => {
 
 describe("removing an image", () => {
   it("removes the layers and blobs that nothing else refers to", async () => {
-    const [own, shared] = [await addedLayer(), await addedLayer()];
+    const [own, shared] = [await fixture.addedLayer(), await fixture.addedLayer()];
     const [ownBlob, sharedBlob] = [await addedBlob(), await addedBlob()];
     const artifact = (digest: Digest): { title: string; digest: Digest; sizeBytes: number } => ({
       title: "",
@@ -163,7 +153,7 @@ describe("removing an image", () => {
     await putImage(fixture.storage, other);
     await removeImage(fixture.storage, image.id);
     assert.equal(fixture.storage.image(image.id), undefined);
-    assert.deepEqual(await layersOnDisk(), [shared.chainId.slice(7)]);
+    assert.deepEqual(await fixture.layersOnDisk(), [shared.chainId.slice(7)]);
     assert.deepEqual([fixture.storage.hasLayer(own.chainId), fixture.storage.hasLayer(shared.chainId)], [false, true]);
     await assert.rejects(fixture.storage.readBlob(ownBlob), { kind: "not-found" });
     assert.equal((await fixture.storage.readBlob(sharedBlob)).length, 100);
@@ -171,7 +161,7 @@ describe("removing an image", () => {
   });
 
   it("keeps the layers that a pull under way has been promised", async () => {
-    const shared = await addedLayer();
+    const shared = await fixture.addedLayer();
     const image = imageOf([shared]);
     await putImage(fixture.storage, image);
     await fixture.add(shared);
@@ -181,21 +171,21 @@ describe("removing an image", () => {
   });
 
   it("keeps the layers of container roots until these go", async () => {
-    const layer = await addedLayer();
+    const layer = await fixture.addedLayer();
     const image = imageOf([layer]);
     await putImage(fixture.storage, image);
     await fixture.storage.createRootfs("c1", image.chainIds);
     await removeImage(fixture.storage, image.id);
     await fixture.reopen();
-    assert.equal((await layersOnDisk()).length, 1);
+    assert.equal((await fixture.layersOnDisk()).length, 1);
     await fixture.storage.unmountRootfs("c1");
     await fixture.storage.mountRootfs("c1");
     await fixture.storage.removeRootfs("c1");
-    assert.deepEqual(await layersOnDisk(), []);
+    assert.deepEqual(await fixture.layersOnDisk(), []);
   });
 
   it("lets a layer be fetched again", async () => {
-    const layer = await addedLayer();
+    const layer = await fixture.addedLayer();
     for (let i = 0; i < 3; i += 1) {
       const image = imageOf([layer]);
       await putImage(fixture.storage, image);
@@ -241,13 +231,13 @@ describe("a blob that was damaged or lost on the disk", () => {
 
 describe("opening the storage", () => {
   it("removes layers and blobs without an image, and everything half-made", async () => {
-    const layer = await addedLayer();
+    const layer = await fixture.addedLayer();
     const blob = await addedBlob();
     const staging = path.join(fixture.roots.imageRoot, "staging");
     const storage = await fixture.reopen(() => writeFile(path.join(staging, "half"), "x"));
     assert.equal(storage.hasLayer(layer.chainId), false);
     await assert.rejects(storage.readBlob(blob), { kind: "not-found" });
-    assert.deepEqual(await layersOnDisk(), []);
+    assert.deepEqual(await fixture.layersOnDisk(), []);
     await eventually("staging is empty", async () => ((await readdir(staging)).length === 0 ? true : undefined));
   });
 

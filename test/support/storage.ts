@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
@@ -96,6 +96,18 @@ export class StorageFixture implements AsyncDisposable {
       { chainId, diffId, source: { ...layer.source, ...source } },
       { signal: new AbortController().signal },
     );
+  }
+
+  /** A layer that no other test has, in the store. */
+  async addedLayer(): Promise<TestLayer> {
+    const layer = layerOf([{ path: "file", content: randomBytes(16) }]);
+    await this.add(layer);
+    return layer;
+  }
+
+  /** Names of the layers' directories, in their order. */
+  async layersOnDisk(): Promise<string[]> {
+    return (await readdir(path.join(this.roots.imageRoot, "layers"))).toSorted();
   }
 
   async reopen(between?: () => Promise<void>): Promise<Storage> {

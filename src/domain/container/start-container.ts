@@ -99,7 +99,8 @@ async function forgetCheckpoint(
   now: Container | undefined,
 ): Promise<void> {
   if (restore?.parts === undefined) return;
-  if (now !== undefined && isLive(now)) exits.watch(now);
+  // It runs by now, whoever may watch it.
+  if (now !== undefined && isLive(now)) exits.watchIfPossible(now);
   await drivers.checkpoints.restores.discard(restore.parts);
 }
 

@@ -4,18 +4,9 @@ import { mkdtempDisposable } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { check, libc } from "#kernel/libc.ts";
+import { PacketListener } from "#kernel/packet-listener.ts";
 import { attachToMonitor } from "./attach-socket.ts";
 import type { AttachedContainer } from "./index.ts";
-
-const socket = libc.func("int socket(int, int, int)") as (domain: number, type: number, protocol: number) => number;
-const bind = libc.func("int bind(int, void *, unsigned int)") as (
-  fd: number,
-  address: Buffer,
-  length: number,
-) => number;
-const listen = libc.func("int listen(int, int)") as (fd: number, backlog: number) => number;
-const accept = libc.func("int accept(int, void *, void *)") as (fd: number, address: null, length: null) => number;
 
 describe("output of a monitor that has ended", { timeout: 10_000 }, () => {
   const said = ["stdout one", "stderr two", "stdout three"];
@@ -41,19 +32,9 @@ describe("output of a monitor that has ended", { timeout: 10_000 }, () => {
 async function joined(): Promise<{ attached: AttachedContainer; monitor: number }> {
   await using folder = await mkdtempDisposable(path.join(os.tmpdir(), "berth-attach-"));
   const file = path.join(folder.path, "attach");
-  const [unix, packets] = [1, 5];
-  const listening = check(socket(unix, packets, 0), "socket");
-  try {
-    const address = Buffer.alloc(110);
-    address.writeUInt16LE(unix);
-    address.write(file, 2);
-    check(bind(listening, address, address.length), "bind");
-    check(listen(listening, 1), "listen");
-    const attached = await attachToMonitor(file);
-    return { attached, monitor: check(accept(listening, null, null), "accept") };
-  } finally {
-    closeSync(listening);
-  }
+  using listener = new PacketListener(file);
+  const attached = await attachToMonitor(file);
+  return { attached, monitor: listener.accept() };
 }
 
 function say(monitor: number): void {
