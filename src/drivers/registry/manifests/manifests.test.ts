@@ -1,34 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
-import { digestOf } from "../digest.ts";
 import { FakeRegistryServer, sendError } from "../fake-registry-server.ts";
 import { mediaTypes } from "./manifest-document.ts";
 import { formatReference } from "../names/reference.ts";
-import { at, clientWith, forever, readAll, testClient } from "../test-client.ts";
-import type { RegistryClientOptions } from "../client.ts";
+import { amd64, at, clientWith, forever, readAll, resolving, testClient, zeros } from "../test-client.ts";
 import type { Digest } from "#spec/oci-image.ts";
 
-const amd64 = { os: "linux", architecture: "amd64" };
-const zeros: Digest = `sha256:${"0".repeat(64)}`;
-
-async function setUp(options: RegistryClientOptions = {}) {
-  const server = await FakeRegistryServer.start();
-  const client = await testClient({ insecureRegistries: [server.registry], ...options });
-  const resolve = (name: string) => client.resolve(at(server, name), { platform: amd64, signal: forever() });
-  return {
-    server,
-    resolve,
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
 test("a manifest with another digest than the one asked for is data loss", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { descriptor, manifest } = server.addImage("app", { tag: "latest" });
   server.intercept = (request, response) => {
@@ -43,7 +23,7 @@ test("a manifest with another digest than the one asked for is data loss", async
 });
 
 test("a manifest that does not fit the digest in the answer's header is data loss", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   server.addImage("app", { tag: "latest" });
   server.intercept = (_, response) => {
@@ -55,7 +35,7 @@ test("a manifest that does not fit the digest in the answer's header is data los
 });
 
 test("a damaged manifest is told by its digest, also where it cannot be read any more", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { descriptor, manifest } = server.addImage("app", { tag: "latest" });
   const whole = Buffer.from(JSON.stringify(manifest));
@@ -74,7 +54,7 @@ test("a damaged manifest is told by its digest, also where it cannot be read any
 });
 
 test("a sha512 digest is asked for, verified and kept", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { manifest } = server.addImage("app");
   const bytes = Buffer.from(JSON.stringify(manifest));
@@ -88,7 +68,7 @@ test("a sha512 digest is asked for, verified and kept", async () => {
 });
 
 test("a config with another digest or size than the manifest says is refused", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { manifest, configBytes } = server.addImage("app", { tag: "latest" });
   let body = Buffer.from(configBytes.toString().replace("/bin/sh", "/bin/no"));
@@ -103,7 +83,7 @@ test("a config with another digest or size than the manifest says is refused", a
 });
 
 test("old Docker images whose config has a vague media type are images, and what only looks like one is an artifact", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { manifest } = server.addImage("app");
   const put = (tag: string, mediaType: string, config: object): void => {
@@ -122,7 +102,7 @@ test("old Docker images whose config has a vague media type are images, and what
 });
 
 test("documents that are no usable manifest are invalid arguments", async () => {
-  await using setup = await setUp({ limits: { layers: 3, totalLayerBytes: 1000, manifestBytes: 5000 } });
+  await using setup = await resolving({ limits: { layers: 3, totalLayerBytes: 1000, manifestBytes: 5000 } });
   const { server, resolve } = setup;
   const config = { mediaType: mediaTypes.ociConfig, digest: zeros, size: 2 };
   const layer = { mediaType: mediaTypes.ociLayer, digest: zeros, size: 10 };
@@ -157,7 +137,7 @@ test("documents that are no usable manifest are invalid arguments", async () => 
 });
 
 test("configs whose fields have the wrong type are invalid arguments", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const cases: [object, RegExp][] = [
     [{ config: { Env: [1] } }, /config.Env is not a list of strings/],
@@ -174,7 +154,7 @@ test("configs whose fields have the wrong type are invalid arguments", async () 
 });
 
 test("what Go writes as null is absent in the config", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const config = { Env: null, Entrypoint: null, Cmd: "single", Labels: null, Volumes: null, User: "1000" };
   server.addImage("app", { tag: "latest", config: { config, history: [{ created_by: "x", empty_layer: true }] } });
@@ -184,7 +164,7 @@ test("what Go writes as null is absent in the config", async () => {
 });
 
 test("an artifact has no image config", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const config = {
     mediaType: "application/vnd.oci.empty.v1+json",
@@ -201,7 +181,7 @@ test("an artifact has no image config", async () => {
 });
 
 test("an index may not lie about the size of its manifests, nor nest for ever", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server, resolve } = setup;
   const { descriptor } = server.addImage("app");
   const type = mediaTypes.ociIndex;
@@ -218,7 +198,7 @@ test("an index may not lie about the size of its manifests, nor nest for ever", 
 test("mirrors are tried in order, and the message says what failed where", async () => {
   await using first = await FakeRegistryServer.start();
   await using second = await FakeRegistryServer.start();
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server } = setup;
   const conf = JSON.stringify([
     {
@@ -259,7 +239,7 @@ test("mirrors are tried in order, and the message says what failed where", async
 
 test("a manifest or config that a mirror has damaged comes from the next place, or the message says what was wrong where", async () => {
   await using mirror = await FakeRegistryServer.start();
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server } = setup;
   const { manifest, descriptor } = server.addImage("app", { tag: "latest" });
   const location = { location: `${mirror.registry}/m`, insecure: true };
@@ -294,7 +274,7 @@ test("a manifest or config that a mirror has damaged comes from the next place, 
 });
 
 test("credentials for another server address are not sent", async () => {
-  await using setup = await setUp();
+  await using setup = await resolving();
   const { server } = setup;
   server.intercept = (_, response) => {
     sendError(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic" });
@@ -304,117 +284,4 @@ test("credentials for another server address are not sent", async () => {
   const auth = { username: "user", password: "pass", serverAddress: "https://other.example.com" };
   await assert.rejects(client.resolve(at(server, "app"), { auth, signal: forever() }), { kind: "unauthenticated" });
   assert.ok(server.requests.every(({ headers }) => headers.authorization === undefined));
-});
-
-/** A schema 1 manifest, signed the way old docker clients did (the signature itself is never checked). */
-function schema1(layers: { blob: Digest; v1: object }[], signed: boolean): { bytes: Buffer; payload: Buffer } {
-  const document = {
-    schemaVersion: 1,
-    name: "old",
-    tag: "latest",
-    architecture: "amd64",
-    fsLayers: layers.map(({ blob }) => ({ blobSum: blob })).reverse(),
-    history: layers.map(({ v1 }) => ({ v1Compatibility: JSON.stringify(v1) })).reverse(),
-  };
-  const payload = Buffer.from(JSON.stringify(document, undefined, 3));
-  if (!signed) return { bytes: payload, payload };
-  const formatLength = payload.length - 2;
-  const header = { formatLength, formatTail: payload.subarray(formatLength).toString("base64url"), time: "2015" };
-  const signatures = [
-    { header: { alg: "ES256" }, signature: "x", protected: Buffer.from(JSON.stringify(header)).toString("base64url") },
-  ];
-  const tail = `,\n   "signatures": ${JSON.stringify(signatures)}\n}`;
-  return { bytes: Buffer.concat([payload.subarray(0, formatLength), Buffer.from(tail)]), payload };
-}
-
-for (const signed of [true, false])
-  test(`a ${signed ? "signed" : "plain"} schema 1 manifest arrives as an OCI image`, async () => {
-    await using setup = await setUp();
-    const { server, resolve } = setup;
-    const tars = [Buffer.from("base layer ".repeat(1000)), Buffer.from("top layer")];
-    const blobs = tars.map((tar) => gzipSync(tar));
-    const [base, top] = blobs.map((blob) => server.addBlob("old", blob));
-    assert.ok(base && top);
-    const config = { Cmd: ["/bin/app"], Env: ["A=b"] };
-    const { bytes, payload } = schema1(
-      [
-        {
-          blob: base,
-          v1: { id: "1", created: "2015-01-01T00:00:00Z", container_config: { Cmd: ["/bin/sh", "-c", "#(nop) ADD"] } },
-        },
-        { blob: zeros, v1: { id: "2", parent: "1", throwaway: true, container_config: { Cmd: ["ENV A=b"] } } },
-        {
-          blob: top,
-          v1: { id: "3", parent: "2", created: "2015-01-02T00:00:00Z", architecture: "amd64", os: "linux", config },
-        },
-      ],
-      signed,
-    );
-    const type = signed ? mediaTypes.schema1Signed : mediaTypes.schema1;
-    server.intercept = (request, response) => {
-      if (!request.url?.includes("/manifests/")) return false;
-      response.writeHead(200, { "content-type": type, "docker-content-digest": digestOf(payload) }).end(bytes);
-      return true;
-    };
-    const image = await resolve("old");
-    assert.equal(image.topDigest, digestOf(payload));
-    assert.equal(image.manifestDigest, digestOf(image.manifestBytes));
-    assert.equal(image.manifestMediaType, mediaTypes.ociManifest);
-    assert.deepEqual(
-      image.manifest.layers.map(({ digest, size, mediaType }) => [digest, size, mediaType]),
-      [
-        [base, blobs[0]?.length, `${mediaTypes.ociLayer}+gzip`],
-        [top, blobs[1]?.length, `${mediaTypes.ociLayer}+gzip`],
-      ],
-    );
-    assert.deepEqual(
-      image.config?.rootfs.diff_ids,
-      tars.map((tar) => digestOf(tar)),
-    );
-    assert.deepEqual(image.config?.config, { Cmd: ["/bin/app"], Env: ["A=b"] });
-    assert.deepEqual(
-      image.config?.history?.map(({ empty_layer }) => empty_layer),
-      [undefined, true, undefined],
-    );
-    assert.equal(digestOf(image.configBytes), image.manifest.config.digest);
-    assert.equal((await resolve(`old@${digestOf(payload)}`)).manifestDigest, image.manifestDigest);
-    const [layer] = image.manifest.layers;
-    assert.ok(layer);
-    assert.deepEqual(await readAll(await image.source.download(layer).open(0, forever())), blobs[0]);
-  });
-
-test("schema 1 layers that do not unpack, unpack to too much or have another digest are refused", async () => {
-  await using setup = await setUp({ limits: { uncompressedBytes: 10_000 } });
-  const { server, resolve } = setup;
-  const serve = (blob: Digest) =>
-    server.addManifest("old", schema1([{ blob, v1: {} }], false).bytes, { tag: "latest" });
-  serve(server.addBlob("old", gzipSync(Buffer.alloc(20_000))));
-  await assert.rejects(resolve("old"), { kind: "invalid-argument", message: /unpacks to more than 10000 bytes/ });
-  serve(server.addBlob("old", gzipSync(Buffer.from("truncated")).subarray(0, 15)));
-  await assert.rejects(resolve("old"), { kind: "invalid-argument", message: /unexpected end of file/ });
-  const digest = server.addBlob("old", Buffer.from("a"));
-  serve(digest);
-  server.intercept = (request, response) => {
-    if (!request.url?.includes(digest)) return false;
-    response.end("b");
-    return true;
-  };
-  await assert.rejects(resolve("old"), { kind: "data-loss", message: /the blob sha256:.* has digest sha256:/ });
-});
-
-test("malformed schema 1 manifests are invalid arguments", async () => {
-  await using setup = await setUp();
-  const { server, resolve } = setup;
-  const history = [{ v1Compatibility: "{}" }];
-  const cases: [object, RegExp][] = [
-    [{ fsLayers: [], history: [] }, /it has no layers/],
-    [{ fsLayers: [{ blobSum: zeros }], history: [] }, /do not have the same length/],
-    [{ fsLayers: [{ blobSum: "x" }], history }, /the blobSum "x" cannot be checked/],
-    [{ fsLayers: [{ blobSum: zeros }], history: [{}] }, /no v1Compatibility/],
-    [{ fsLayers: [{ blobSum: zeros }], history, signatures: [{ protected: "e30" }] }, /no usable formatLength/],
-  ];
-  for (const [fields, message] of cases) {
-    server.addManifest("bad", { schemaVersion: 1, ...fields }, { tag: "latest" });
-    await assert.rejects(resolve("bad"), { kind: "invalid-argument", message });
-  }
 });
