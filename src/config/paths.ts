@@ -25,8 +25,10 @@ export interface Paths {
   readonly sandboxRecords: string;
   /** Records of containers, likewise. */
   readonly containerRecords: string;
-  /** Files of sandboxes for one boot (resolv.conf, hostname, shm), a directory per sandbox. */
+  /** Files of sandboxes for one boot (resolv.conf, hostname, hosts), a directory per sandbox. */
   readonly sandboxRun: string;
+  /** Where /dev/shm of sandboxes is mounted, a directory per sandbox. */
+  readonly sandboxShm: string;
   /** Bundles of containers and of infra containers (config.json, pid files, conmon's files), a directory per container. */
   readonly bundles: string;
 
@@ -74,6 +76,7 @@ export function pathsOf(config: Config): Paths {
     sandboxRecords: inRoot("sandboxes"),
     containerRecords: inRoot("containers"),
     sandboxRun: inRunroot("sandboxes"),
+    sandboxShm: inRunroot("shm"),
     bundles: inRunroot("containers"),
     execs: inRunroot("exec"),
     exits: config.runtime.containerExitsDir || inRunroot("exits"),

@@ -1,9 +1,12 @@
+import path from "node:path";
 import type { Config, Paths } from "#config/index.ts";
 import { cgroupfsCgroups } from "#drivers/cgroup/cgroupfs.ts";
 import type { Cgroups } from "#drivers/cgroup/index.ts";
 import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
 import { createNetwork } from "#drivers/cni/cni-network.ts";
 import type { Network } from "#drivers/cni/index.ts";
+import type { MountViews } from "#drivers/mount-views/index.ts";
+import { openMountViews } from "#drivers/mount-views/kernel-mount-views.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import { type ClosableRegistryClient, createRegistryClient } from "#drivers/registry/client.ts";
@@ -17,6 +20,7 @@ import type { Security } from "#drivers/security/index.ts";
 import { createStorage } from "#drivers/storage/disk-storage.ts";
 import type { Storage } from "#drivers/storage/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
+import type { KernelThread } from "#kernel/kernel-thread.ts";
 import { smallFilesIn } from "#kernel/small-files.ts";
 import { run } from "#kernel/spawn.ts";
 import { fileExists } from "#lib/file-exists.ts";
@@ -58,6 +62,22 @@ export function openStorage({ berth }: Config, paths: Paths, logger: Logger): Pr
     },
     logger,
   );
+}
+
+/** What is mounted for pods is mounted in these, but for image volumes, which few have. */
+export function openMountViewsOf(
+  paths: Paths,
+  handlers: Handlers,
+  { thread, logger }: { thread: KernelThread; logger: Logger },
+): Promise<MountViews> {
+  const ofBerth = { mode: 0o711, isPublic: false, stays: false };
+  const pins = (kind: string): string => path.join(paths.namespaces, `${kind}ns`);
+  const directories = [
+    ...[paths.rootfsMounts, paths.sandboxShm].map((one) => ({ ...ofBerth, path: one })),
+    ...["ipc", "uts", "user"].map((kind) => ({ ...ofBerth, path: pins(kind), mode: 0o755 })),
+    { path: pins("net"), mode: 0o755, isPublic: true, stays: !pins("net").startsWith(`${paths.runroot}/`) },
+  ];
+  return openMountViews({ directories, isNarrowed: (handler) => !handlers.isSandboxed(handler) }, thread, logger);
 }
 
 export function openNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {

@@ -12,6 +12,7 @@ import type { DefaultMounts } from "#drivers/default-mounts/index.ts";
 import { createHostPorts } from "#drivers/hostport/host-ports.ts";
 import type { HostPorts } from "#drivers/hostport/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
+import type { MountViews } from "#drivers/mount-views/index.ts";
 import { mountedVolumes } from "#drivers/image-volumes/mounted-volumes.ts";
 import { checkpointFiles } from "#drivers/checkpoints/checkpoint-files.ts";
 import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
@@ -41,6 +42,7 @@ import {
   configuredSignaturePolicies,
   openCgroups,
   openMonitor,
+  openMountViewsOf,
   openNamespacedAuth,
   openNetwork,
   openRegistryClient,
@@ -71,6 +73,7 @@ export interface Drivers {
   namespacedAuth: NamespacedAuth;
   signaturePolicies: SignaturePolicies;
   imageVolumes: ImageVolumes;
+  mountViews: MountViews;
   checkpoints: CheckpointFiles;
   bundles: Bundles;
   streams: Streams;
@@ -100,6 +103,8 @@ export async function buildDrivers(
     undo.defer(() => driver.close());
     return driver;
   };
+  // Before anything is mounted in them.
+  const mountViews = await opened(openMountViewsOf(paths, handlers, { thread, logger }));
   const [monitor, network, storage, registry, cgroups, security, namespacedAuth] = await settleAll([
     opened(openMonitor(config(), paths, handlers, logger)),
     opened(openNetwork(config(), paths, logger)),
@@ -130,7 +135,11 @@ export async function buildDrivers(
     cgroups,
     processes: hostProcesses(thread, logger),
     namespaces: pinnedNamespaces(paths.namespaces, thread),
-    files: sandboxDirectories(paths.sandboxRun, runFiles, { hostResolvConf: "/etc/resolv.conf" }),
+    files: sandboxDirectories(
+      { directory: paths.sandboxRun, shmDirectory: paths.sandboxShm, hostResolvConf: "/etc/resolv.conf" },
+      runFiles,
+    ),
+    mountViews,
     hostPorts: createHostPorts({ owner: ownerIn(paths.runroot), run, logger }),
     bundles: bundlesIn(paths.bundles, runFiles),
     streams: descriptorStreams(paths.execs, thread),

@@ -46,7 +46,13 @@ export class ThreadRoot {
   }
 }
 
-function changeRoot(fd: number): void {
-  check(fchdirCall(fd), "fchdir");
+/** Makes a directory the root and the working directory of the calling thread. Needs `unshareFileSystemState`. @throws SystemError */
+export function changeRoot(directoryFd: number): void {
+  changeDirectory(directoryFd);
   check(chrootCall("."), "chroot");
+}
+
+/** Makes a directory the working directory of the calling thread. Needs `unshareFileSystemState`. @throws SystemError */
+export function changeDirectory(directoryFd: number): void {
+  check(fchdirCall(directoryFd), "fchdir");
 }

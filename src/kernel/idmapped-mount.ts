@@ -1,26 +1,14 @@
 import { closeSync, openSync } from "node:fs";
 import { check, libc } from "#kernel/libc.ts";
+import { attachTree, cloneTree } from "#kernel/mount-tree.ts";
 
-const openTree = libc.func("int syscall(long number, int directory, const char *path, unsigned int flags)") as (
-  number: number,
-  directory: number,
-  path: string,
-  flags: number,
-) => number;
 const mountSetattr = libc.func(
   "int syscall(long number, int directory, const char *path, unsigned int flags, void *attributes, size_t size)",
 ) as (number: number, directory: number, path: string, flags: number, attributes: Buffer, size: number) => number;
-const moveMount = libc.func(
-  "int syscall(long number, int fromFd, const char *fromPath, int toFd, const char *toPath, unsigned int flags)",
-) as (number: number, fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number) => number;
 
-const Call = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
-const atCurrentDirectory = -100;
+const mountSetattrNumber = 442;
 const emptyPath = 0x1000;
-const treeClone = 1;
-const treeCloseOnExec = 0o2000000;
 const attributeIdMap = 0x00100000n;
-const moveFromEmptyPath = 4;
 
 /**
  * Mounts `source` on `target` with the ids of files shifted by a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP): what belongs to 0
@@ -28,11 +16,7 @@ const moveFromEmptyPath = 4;
  * @throws SystemError; EINVAL where the file system cannot be idmapped
  */
 export function mountIdmapped(source: string, target: string, userNamespace: string): void {
-  const tree = check(
-    openTree(Call.openTree, atCurrentDirectory, source, treeClone | treeCloseOnExec),
-    "open_tree",
-    source,
-  );
+  const tree = cloneTree(source);
   try {
     const namespace = openSync(userNamespace, "r");
     try {
@@ -41,14 +25,14 @@ export function mountIdmapped(source: string, target: string, userNamespace: str
       attributes.writeBigUInt64LE(attributeIdMap, 0);
       attributes.writeBigUInt64LE(BigInt(namespace), 24);
       check(
-        mountSetattr(Call.mountSetattr, tree, "", emptyPath, attributes, attributes.length),
+        mountSetattr(mountSetattrNumber, tree, "", emptyPath, attributes, attributes.length),
         "mount_setattr",
         source,
       );
     } finally {
       closeSync(namespace);
     }
-    check(moveMount(Call.moveMount, tree, "", atCurrentDirectory, target, moveFromEmptyPath), "move_mount", target);
+    attachTree(tree, target);
   } finally {
     closeSync(tree);
   }

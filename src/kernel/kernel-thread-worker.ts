@@ -6,9 +6,12 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { waitReadable } from "#kernel/epoll.ts";
 import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
 import { collectGarbage } from "#lib/collect-garbage.ts";
+import { MountViews } from "#kernel/mount-view.ts";
 import { makeNamespaces, readInNetworkNamespace, tcpSocketInNetworkNamespace } from "#kernel/namespace-calls.ts";
 
 const { epoll, wake } = workerData as { epoll: number; wake: number };
+
+let mountViews: MountViews | undefined;
 
 type Call = Exclude<KernelThreadRequest, { kind: "stop" | "collect-garbage" }>;
 
@@ -34,6 +37,10 @@ function valueOf(request: Call): string | number | undefined {
       return readInNetworkNamespace(request.path, request.file);
     case "tcp-socket-in-netns":
       return tcpSocketInNetworkNamespace(request.path, request.family);
+    case "make-mount-view":
+      mountViews ??= new MountViews();
+      mountViews.make(request.request);
+      return undefined;
   }
 }
 
@@ -59,3 +66,4 @@ while (going) {
     else port.postMessage({ kind: "readable", fd } satisfies KernelThreadReply);
   }
 }
+mountViews?.[Symbol.dispose]();

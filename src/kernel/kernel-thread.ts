@@ -2,6 +2,7 @@ import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { addReadable, createEpoll, createEventfd, isReadable, openPidfd } from "#kernel/epoll.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
+import type { MountViewRequest } from "#kernel/mount-view.ts";
 import type { IpFamily } from "#kernel/tcp-socket.ts";
 import { workerEnvironment } from "#lib/worker-environment.ts";
 
@@ -9,6 +10,7 @@ export type KernelThreadRequest =
   | { kind: "make-namespaces"; id: number; request: NamespacesRequest }
   | { kind: "read-in-netns"; id: number; path: string; file: string }
   | { kind: "tcp-socket-in-netns"; id: number; path: string; family: IpFamily }
+  | { kind: "make-mount-view"; id: number; request: MountViewRequest }
   | { kind: "collect-garbage" }
   | { kind: "stop" };
 
@@ -111,6 +113,11 @@ export class KernelThread {
   /** See `tcpSocket`: a socket of that network namespace, which the caller closes; the error has the errno name as `code`. */
   async tcpSocketInNetworkNamespace(path: string, family: IpFamily): Promise<number> {
     return Number(await this.#call((id) => ({ kind: "tcp-socket-in-netns", id, path, family })));
+  }
+
+  /** See `MountViews.make`; the error has the errno name as `code`. */
+  async makeMountView(request: MountViewRequest): Promise<void> {
+    await this.#call((id) => ({ kind: "make-mount-view", id, request }));
   }
 
   /** Makes the thread give back what its start has left of JavaScript heap. It does nothing else for some 20 ms then. */

@@ -20,6 +20,7 @@ export const MountFlag = {
   remount: 32,
   bind: 4096,
   recursive: 16384,
+  unbindable: 1 << 17,
   private: 1 << 18,
   slave: 1 << 19,
   shared: 1 << 20,

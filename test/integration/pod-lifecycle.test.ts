@@ -271,7 +271,7 @@ describe("a pod's life", { skip: cannotRunPods() }, () => {
   it("pins its namespaces where the configuration says and unpins them when it is stopped", async () => {
     const { daemon } = suite;
     const pod = await runPod(daemon, "pinned");
-    const pinned = (): string[] => daemon.footprint().mounts.filter((place) => place.includes("/namespaces/"));
+    const pinned = (): string[] => daemon.footprint().mounts.filter((place) => place.includes(`ns/${pod.id}`));
     assert.equal(pinned().length, 3, pinned().join("\n"));
     assert.ok(pinned().every((place) => existsSync(place)));
     await stopPod(daemon, pod.id);

@@ -18,6 +18,8 @@ export interface DaemonSettings {
   config?: Readonly<Record<string, string>>;
   /** Environment variables of the daemon besides our own. */
   environment?: Readonly<Record<string, string>>;
+  /** Puts what belongs into /run on a tmpfs that is a shared mount, as /run is on a node with systemd. */
+  sharedRunroot?: boolean;
   /** Where the image and container storage is; below the daemon's folder unless given. */
   root?: string;
 }

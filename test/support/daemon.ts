@@ -1,7 +1,16 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { connect, type CriClient } from "#cri/client.ts";
@@ -209,6 +218,11 @@ export function prepareDaemon(settings: DaemonSettings = {}): TestDaemon {
   // Short, because a unix socket's path may have 107 bytes.
   const folder = mkdtempSync(path.join(tmpdir(), "berth-"));
   const places = placesIn(folder, id, freeSubnetPrefix(), settings.root);
+  if (settings.sharedRunroot === true) {
+    mkdirSync(places.runroot);
+    execFileSync("mount", ["-t", "tmpfs", "berth-test", places.runroot]);
+    execFileSync("mount", ["--make-shared", places.runroot]);
+  }
   writeConfiguration(places, settings, {
     runtimePath: settings.runtimePath ?? required(process.env["BERTH_TEST_RUNTIME"] ?? "runc"),
     conmonPath: settings.conmonPath ?? required("conmon"),

@@ -35,7 +35,8 @@ const storageDepth = 3;
 
 export function footprintOf(territory: Territory): Footprint {
   return {
-    mounts: mountsBelow(territory.folder),
+    // What a test has put below the daemon's runroot is not the daemon's.
+    mounts: mountsBelow(territory.folder).filter((place) => place !== territory.runroot),
     links: linksOf(territory.bridge),
     cgroups: cgroupsBelow(territory.cgroupParent),
     processes: processesOf(territory)

@@ -6,6 +6,7 @@ import type { CheckpointFiles } from "#drivers/checkpoints/index.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import type { DefaultMounts } from "#drivers/default-mounts/index.ts";
 import type { Hooks } from "#drivers/hooks/index.ts";
+import type { MountViews } from "#drivers/mount-views/index.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import type { OciRuntimes } from "#drivers/oci-runtime/index.ts";
 import type { Processes } from "#drivers/processes/index.ts";
@@ -74,6 +75,7 @@ export interface ContainerDrivers {
   images: ImagesInUse;
   storage: Storage;
   imageVolumes: ImageVolumes;
+  mountViews: MountViews;
   checkpoints: CheckpointFiles;
   runtimes: OciRuntimes;
   monitor: Monitor;

@@ -28,15 +28,17 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         image.chainIds,
         rootView(drivers, sandbox, undefined),
       );
-      const bundle = await bundles.create(sandbox.id, {
-        "config.json": encodeOci(await infraSpec(drivers, sandbox, image, mountPath)),
-      });
+      const spec = await infraSpec(drivers, sandbox, image, mountPath);
+      const bundle = await bundles.create(sandbox.id, { "config.json": encodeOci(spec) });
+      using view = drivers.mountViews.open(sandbox.runtimeHandler);
+      await view.narrow(spec);
       const runtime = runtimes.get(sandbox.runtimeHandler);
       const { container, monitor: watcher } = await monitor.create({
         id: sandbox.id,
         name: "POD",
         bundle,
         runtime,
+        runtimeBy: view.command,
         logPath: "",
         terminal: false,
         stdin: false,

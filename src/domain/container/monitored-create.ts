@@ -9,6 +9,7 @@ export function monitoredCreate(
   sandbox: Sandbox,
   { id, request, logPath, runtimeHandler }: Container,
   bundle: string,
+  runtimeBy: readonly string[] = [],
 ): MonitoredCreate {
   const { settings, cgroups, runtimes } = drivers;
   return {
@@ -16,6 +17,7 @@ export function monitoredCreate(
     name: request.metadata.name,
     bundle,
     runtime: runtimes.get(runtimeHandler),
+    runtimeBy,
     logPath,
     terminal: request.tty,
     stdin: request.stdin,

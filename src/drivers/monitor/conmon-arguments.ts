@@ -26,6 +26,8 @@ export function conmonArguments(
   request: MonitoredCreate,
 ): string[] {
   const flag = (condition: boolean, word: string): string[] => (condition ? [word] : []);
+  const { path: runtimePath, globalArgs } = request.runtime;
+  const [runtime, ...runtimeArguments] = [...request.runtimeBy, runtimePath, ...globalArgs];
   return [
     program.path,
     `--cid=${request.id}`,
@@ -40,8 +42,8 @@ export function conmonArguments(
     `--log-path=${request.logPath === "" ? "none:" : `k8s-file:${request.logPath}`}`,
     ...flag(settings.logToJournald && request.logPath !== "", "--log-path=journald:"),
     "--log-level=error",
-    `--runtime=${request.runtime.path}`,
-    ...request.runtime.globalArgs.map((argument) => `--runtime-arg=${argument}`),
+    `--runtime=${runtime}`,
+    ...runtimeArguments.map((argument) => `--runtime-arg=${argument}`),
     ...flag(settings.logSizeMaxBytes !== undefined, `--log-size-max=${settings.logSizeMaxBytes}`),
     ...flag(request.systemdCgroup, "--systemd-cgroup"),
     ...flag(request.terminal, "--terminal"),

@@ -7,6 +7,7 @@ export function exampleCreate(changes: Partial<MonitoredCreate> = {}): Monitored
     name: "app",
     bundle: "/run/bundle",
     runtime: { handler: "runc", path: "/usr/bin/runc", globalArgs: ["--root=/run/runc"] },
+    runtimeBy: [],
     logPath: "/var/log/app.log",
     terminal: false,
     stdin: false,

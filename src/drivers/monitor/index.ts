@@ -11,6 +11,8 @@ export interface MonitoredCreate {
   /** Directory of config.json; the monitor keeps its files there too. */
   bundle: string;
   runtime: { handler: string; path: string; globalArgs: readonly string[] };
+  /** A program with arguments that is to be called to call the runtime; empty for none. */
+  runtimeBy: readonly string[];
   /** Absolute; empty keeps no log. */
   logPath: string;
   terminal: boolean;

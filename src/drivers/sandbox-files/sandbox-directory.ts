@@ -6,14 +6,13 @@ import { mount, MountFlag, unmountOffThread } from "#kernel/mount.ts";
 import type { SmallFiles } from "#kernel/small-files.ts";
 import type { SandboxFileStore } from "./index.ts";
 
-/** Sandbox files below `directory`, one directory per sandbox id, made by `files`. */
+/** Sandbox files below `directory` and mounts below `shmDirectory`, one directory per sandbox id in each, made by `files`. */
 export function sandboxDirectories(
-  directory: string,
+  { directory, shmDirectory, hostResolvConf }: { directory: string; shmDirectory: string; hostResolvConf: string },
   files: SmallFiles,
-  options: { hostResolvConf: string },
 ): SandboxFileStore {
   const directoryOf = (id: string): string => path.join(directory, id);
-  const shmOf = (id: string): string => path.join(directoryOf(id), "shm");
+  const shmOf = (id: string): string => path.join(shmDirectory, id);
 
   return {
     async create(sandboxId, content) {
@@ -21,7 +20,7 @@ export function sandboxDirectories(
       const label = content.mountLabel;
       try {
         await files.makeDirectory(own, 0o711);
-        const resolvText = content.resolvConf ?? (await readIfThere(options.hostResolvConf));
+        const resolvText = content.resolvConf ?? (await readIfThere(hostResolvConf));
         const [resolvConf, hostname] = await Promise.all([
           writeLabelled(files, path.join(own, "resolv.conf"), resolvText, label),
           writeLabelled(files, path.join(own, "hostname"), `${content.hostname}\n`, label),
@@ -51,6 +50,8 @@ export function sandboxDirectories(
 
     async remove(sandboxId) {
       await this.unmount(sandboxId);
+      await rm(shmOf(sandboxId), { recursive: true, force: true });
+      // The last one: by it a sandbox is found that was not removed to the end.
       await rm(directoryOf(sandboxId), { recursive: true, force: true });
     },
 

@@ -1,0 +1,59 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { hasErrno } from "#errors/domain-error.ts";
+import { bindMount, mount, MountFlag, type MountInfo, unmount } from "#kernel/mount.ts";
+
+/** A directory in which mounts for pods are made. */
+export interface MountDirectory {
+  readonly path: string;
+  readonly mode: number;
+  /** Others look into it: what is mounted in it reaches the copies that they have of the place. */
+  readonly isPublic: boolean;
+  /** It is not berth's alone, and stays a mount when berth has nothing in it any more. */
+  readonly stays: boolean;
+}
+
+/** A directory that is a mount of its own, its path without symlinks. */
+export interface OwnMount extends MountDirectory {
+  /** The path as it was given. */
+  readonly given: string;
+}
+
+/**
+ * Makes a directory a mount of its own by binding it onto itself. One of berth's own is unbindable: it is no part of what others copy of the
+ * host, so that no container keeps roots of others busy, and it is private. A public one is shared, as `ip netns` makes /run/netns. Undone
+ * by `removeOwnMount`.
+ * @returns undefined where mounts lie in the directory already: they would be hidden
+ * @throws SystemError
+ */
+export async function makeOwnMount(
+  directory: MountDirectory,
+  mounts: readonly MountInfo[],
+): Promise<OwnMount | undefined> {
+  await mkdir(directory.path, { recursive: true, mode: directory.mode });
+  const place = await realpath(directory.path);
+  const own = { ...directory, path: place, given: directory.path };
+  // Left by a daemon before this one, or, where it is public, by somebody else.
+  const exists = mounts.some(({ mountPoint }) => mountPoint === place);
+  if (exists && directory.isPublic) return own;
+  if (!exists && mounts.some(({ mountPoint }) => mountPoint.startsWith(`${place}/`))) return undefined;
+  if (!exists) bindMount(place, place);
+  try {
+    // Private first: of a shared mount the bind is a peer, in which all that is mounted here would be mounted once more.
+    mount("none", place, "", directory.isPublic ? MountFlag.private : MountFlag.unbindable);
+    if (directory.isPublic) mount("none", place, "", MountFlag.shared);
+  } catch (error) {
+    if (!exists) unmount(place);
+    throw error;
+  }
+  return own;
+}
+
+/** False when something is mounted or open in it, and it stays. @throws SystemError */
+export function removeOwnMount({ path }: OwnMount): boolean {
+  try {
+    return unmount(path);
+  } catch (error) {
+    if (hasErrno(error, "EBUSY")) return false;
+    throw error;
+  }
+}
