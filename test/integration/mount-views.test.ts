@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { MountPropagation } from "#cri/gen/runtime/v1/api_pb.ts";
 import { openMountViews } from "#drivers/mount-views/kernel-mount-views.ts";
 import { KernelThread } from "#kernel/kernel-thread.ts";
@@ -38,9 +38,13 @@ import { findProgram } from "../support/requirements.ts";
 const isRoot = process.getuid?.() === 0;
 
 describe("the mounts that a runtime sees", { skip: isRoot ? false : "needs root" }, () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "berth-views-"));
-  const seen = path.join(folder, "seen");
-  before(() => mkdirSync(seen));
+  let folder = "";
+  let seen = "";
+  before(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "berth-views-"));
+    seen = path.join(folder, "seen");
+    mkdirSync(seen);
+  });
   const suite = useDaemon(() => ({ runtimePath: observedRuntime(folder, seen), sharedRunroot: true }));
   after(() => rmSync(folder, { recursive: true }));
   let standing: Pod;
@@ -180,6 +184,10 @@ describe("directories of mounts", { skip: isRoot ? false : "needs root" }, () =>
     folder = mkdtempSync(path.join(tmpdir(), "berth-views-"));
     told.length = 0;
   });
+  afterEach(() => {
+    for (const place of mountsBelow(folder).reverse()) execFileSync("umount", [place]);
+    rmSync(folder, { recursive: true });
+  });
   after(() => thread.close());
 
   function open(names: readonly string[]): ReturnType<typeof openMountViews> {
@@ -205,8 +213,6 @@ describe("directories of mounts", { skip: isRoot ? false : "needs root" }, () =>
     execFileSync("umount", [path.join(folder, "own/pod")]);
     await again.close();
     assert.deepEqual(mountsBelow(folder), [foreign]);
-    execFileSync("umount", [foreign ?? ""]);
-    rmSync(folder, { recursive: true });
   });
 
   it("do not hide what was mounted in them before", async () => {
@@ -220,8 +226,6 @@ describe("directories of mounts", { skip: isRoot ? false : "needs root" }, () =>
     assert.match(told.join("\n"), /it has mounts of others/);
     assert.deepEqual(views.open("runc").command, []);
     await views.close();
-    execFileSync("umount", [place]);
-    rmSync(folder, { recursive: true });
   });
 
   it("leave no descriptor behind", async () => {
@@ -249,7 +253,6 @@ describe("directories of mounts", { skip: isRoot ? false : "needs root" }, () =>
     await eventually("another thread to close them", isClosed);
     await views.close();
     assert.deepEqual(mountsBelow(folder), []);
-    rmSync(folder, { recursive: true });
   });
 });
 
