@@ -3,37 +3,44 @@ import net from "node:net";
 import { hasErrno } from "#errors/domain-error.ts";
 import { pipe } from "#kernel/pipe.ts";
 
-/** A pipe that collects what a child writes, up to a limit; the rest is read and dropped, so the child never blocks. */
+/** Most commands have ended by then and have written no more than a pipe holds, and need no handle of the event loop. */
+const readAfterMs = 10;
+
+/** Read into by synchronous calls, one at a time. */
+const scratch = Buffer.allocUnsafeSlow(1 << 16);
+
+/** A pipe that collects what a child writes, up to a limit; the rest is read and dropped, so the child never blocks for long. */
 export class BoundedPipe implements Disposable {
   /** For the child; closed by `closeWriteEnd` once it was started. */
   readonly writeFd: number;
   readonly #readFd: number;
-  readonly #socket: net.Socket;
   readonly #chunks: Buffer[] = [];
   readonly #limitBytes: number;
   #collectedBytes = 0;
-  #writeOpen = true;
+  #isWriteOpen = true;
+  #isReadOpen = true;
+  /** While the child writes: what waits until it is worth it, then what reads. */
+  #waiting: NodeJS.Timeout | undefined;
+  #socket: net.Socket | undefined;
 
   constructor(limitBytes: number) {
-    const { readFd, writeFd } = pipe();
+    const { readFd, writeFd } = pipe({ readsWithoutWaiting: true });
     this.#limitBytes = limitBytes;
     this.writeFd = writeFd;
     this.#readFd = readFd;
-    this.#socket = new net.Socket({ fd: readFd, readable: true, writable: false });
-    this.#socket.on("data", (chunk: Buffer) => this.#collect(chunk));
-    // A pipe has no errors that its end does not tell.
-    this.#socket.on("error", () => {});
   }
 
+  /** Closes this process's own end for writing; what the child writes is read from now on. */
   closeWriteEnd(): void {
-    if (!this.#writeOpen) return;
-    this.#writeOpen = false;
+    if (!this.#isWriteOpen) return;
+    this.#isWriteOpen = false;
     closeSync(this.writeFd);
+    if (this.#isReadOpen) this.#waiting = setTimeout(() => this.#readAlong(), readAfterMs);
   }
 
   [Symbol.dispose](): void {
+    this.#closeReadEnd();
     this.closeWriteEnd();
-    this.#socket.destroy();
   }
 
   /**
@@ -41,19 +48,37 @@ export class BoundedPipe implements Disposable {
    * waited for.
    */
   finish(): Buffer {
-    const buffer = Buffer.allocUnsafe(1 << 16);
     try {
-      while (!this.#socket.readableEnded && !this.#socket.destroyed) {
-        const count = readSync(this.#readFd, buffer);
+      while (this.#isReadable()) {
+        const count = readSync(this.#readFd, scratch);
         if (count === 0) break;
-        this.#collect(Buffer.from(buffer.subarray(0, count)));
+        this.#collect(Buffer.from(scratch.subarray(0, count)));
       }
     } catch (error) {
       if (!hasErrno(error, "EAGAIN")) throw error;
     } finally {
-      this.#socket.destroy();
+      this.#closeReadEnd();
     }
     return Buffer.concat(this.#chunks, this.#collectedBytes);
+  }
+
+  #isReadable(): boolean {
+    return this.#isReadOpen && this.#socket?.readableEnded !== true && this.#socket?.destroyed !== true;
+  }
+
+  #readAlong(): void {
+    this.#socket = new net.Socket({ fd: this.#readFd, readable: true, writable: false });
+    this.#socket.on("data", (chunk: Buffer) => this.#collect(chunk));
+    // A pipe has no errors that its end does not tell.
+    this.#socket.on("error", () => {});
+  }
+
+  #closeReadEnd(): void {
+    if (!this.#isReadOpen) return;
+    this.#isReadOpen = false;
+    clearTimeout(this.#waiting);
+    if (this.#socket === undefined) closeSync(this.#readFd);
+    else this.#socket.destroy();
   }
 
   #collect(chunk: Buffer): void {

@@ -2,7 +2,7 @@ import os from "node:os";
 import { check, checkOffThread, type CallDone, libc } from "#kernel/libc.ts";
 import { longestTimerMs } from "#lib/longest-timer.ts";
 
-type WaitArguments = [idType: number, id: number, siginfo: Buffer, options: number];
+type WaitArguments = [idType: number, id: number, siginfo: Buffer | null, options: number];
 
 const waitid = libc.func("int waitid(int idtype, int id, void *siginfo, int options)") as ((
   ...call: WaitArguments
@@ -108,9 +108,10 @@ interface EndedChild {
 
 /** A child that has ended and is there still. */
 function peek(kind: number, id: number): EndedChild | undefined {
-  const siginfo = Buffer.alloc(siginfoBytes);
+  // Of the last call: one that finds no child need not write it.
+  siginfo.fill(0);
   const result = waitid(kind, id, siginfo, wait.exited | wait.noHang | wait.noWait);
-  return result === 0 ? decodeSiginfo(siginfo) : undefined;
+  return result === 0 ? decodeSiginfo() : undefined;
 }
 
 function listenForChildren(): void {
@@ -213,9 +214,8 @@ function notice({ pid, status }: EndedChild): void {
 }
 
 async function takeAway(pid: number): Promise<void> {
-  const siginfo = Buffer.alloc(siginfoBytes);
   const options = wait.exited | wait.noHang;
-  await checkOffThread((done) => waitid.async(idType.pid, pid, siginfo, options, done), "waitid").catch(() => {
+  await checkOffThread((done) => waitid.async(idType.pid, pid, null, options, done), "waitid").catch(() => {
     // ECHILD: somebody else has.
   });
   ended.delete(pid);
@@ -230,8 +230,11 @@ const siginfoBytes = 128;
 const siginfoAt = { code: 8, pid: 16, status: 24 } as const;
 const codeExited = 1;
 
+/** For the calls of this thread, which are over before the next one. */
+const siginfo = Buffer.alloc(siginfoBytes);
+
 /** `undefined` when it says that no child has ended. */
-function decodeSiginfo(siginfo: Buffer): EndedChild | undefined {
+function decodeSiginfo(): EndedChild | undefined {
   const pid = siginfo.readInt32LE(siginfoAt.pid);
   if (pid === 0) return undefined;
   const value = siginfo.readInt32LE(siginfoAt.status);

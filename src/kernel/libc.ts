@@ -2,6 +2,9 @@ import os from "node:os";
 import koffi from "koffi";
 import { Semaphore } from "#lib/semaphore.ts";
 
+// Memory for the calls that run on other threads: for more at a time than these it is mapped and unmapped around each call.
+koffi.config({ ...koffi.config(), resident_async_pools: 32 });
+
 /** The C library, loaded once a thread. Only files in this folder declare functions of it. */
 export const libc = koffi.load("libc.so.6");
 

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
+import { hasErrno } from "#errors/domain-error.ts";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 
 /** Directories and files of a few kilobytes, below one directory. */
@@ -35,7 +36,11 @@ const inMemory: SmallFiles = {
     return readFileSync(file, "utf8");
   },
   async remove(file) {
-    rmSync(file, { force: true });
+    try {
+      unlinkSync(file);
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+    }
   },
 };
 /* eslint-enable typescript/require-await */

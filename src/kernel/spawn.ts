@@ -41,7 +41,6 @@ const attributesSigMask = libc.func("int posix_spawnattr_setsigmask(void *, void
   attributes: Buffer,
   set: Buffer,
 ) => number;
-const attributesDestroy = libc.func("int posix_spawnattr_destroy(void *)") as (attributes: Buffer) => number;
 
 export interface SpawnOptions {
   /** The whole environment of the child; nothing is inherited. */
@@ -68,13 +67,21 @@ export interface ChildProcess {
 export async function spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<ChildProcess> {
   const program = argv[0] ?? "";
   const env = Object.entries(options.env ?? {}).map(([key, value]) => `${key}=${value}`);
-  // Both are read by the other thread: they have to live as long as the call.
+  // Read by the other thread: it has to live as long as the call.
   using actions = spawnFileActions(options);
-  using attributes = spawnAttributes(options);
   using expected = expectChild();
   const pid: [number] = [0];
   const errno = await offThread(
-    (done) => posixSpawn.async(pid, program, actions.buffer, attributes.buffer, [...argv, null], [...env, null], done),
+    (done) =>
+      posixSpawn.async(
+        pid,
+        program,
+        actions.buffer,
+        options.newSession === true ? attributes.newSession : attributes.usual,
+        [...argv, null],
+        [...env, null],
+        done,
+      ),
     (result) => result,
   );
   if (errno !== 0) throw new SystemError("posix_spawn", errno, program);
@@ -112,21 +119,19 @@ const setSigDefault = 0x04;
 const setSigMask = 0x08;
 const setSession = 0x80;
 
-function spawnAttributes(options: SpawnOptions): { buffer: Buffer } & Disposable {
+function spawnAttributes(flags: number): Buffer {
   const buffer = Buffer.alloc(512);
   attributesInit(buffer);
   // Node ignores SIGPIPE, and ignored signals survive exec: give the child the defaults back.
   attributesSigDefault(buffer, Buffer.alloc(128, 0xff));
   // The thread that spawns may have signals blocked, and that survives exec, too.
   attributesSigMask(buffer, Buffer.alloc(128));
-  attributesFlags(buffer, setSigDefault | setSigMask | (options.newSession === true ? setSession : 0));
-  return {
-    buffer,
-    [Symbol.dispose]() {
-      attributesDestroy(buffer);
-    },
-  };
+  attributesFlags(buffer, setSigDefault | setSigMask | flags);
+  return buffer;
 }
+
+// Kept for all calls: they hold nothing that would have to be freed.
+const attributes = { usual: spawnAttributes(0), newSession: spawnAttributes(setSession) };
 
 let devNullFd: number | undefined;
 const openCall = libc.func("int open(const char *path, int flags)") as (path: string, flags: number) => number;

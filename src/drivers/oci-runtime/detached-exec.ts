@@ -1,7 +1,7 @@
 import path from "node:path";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import { memoryFile } from "#kernel/memory-file.ts";
-import { identify, type ProcessIdentity } from "#kernel/process-identity.ts";
+import { identify } from "#kernel/process-identity.ts";
 import { noteProcess } from "#kernel/process-note.ts";
 import { killTree } from "#kernel/process-tree.ts";
 import { smallFilesIn } from "#kernel/small-files.ts";
@@ -37,14 +37,15 @@ export async function startExec(
   stdio: ExecStdio,
 ): Promise<RuntimeExec> {
   const pidFile = path.join(stdio.directory, "pid");
-  const { exec, identity } = await startDetached(options, id, process, { ...stdio, pidFile });
+  const { exec, pid } = await startDetached(options, id, process, { ...stdio, pidFile });
+  const identity = identify(pid);
   if (identity !== undefined) await noteProcess(path.join(stdio.directory, "process"), identity);
   return exec;
 }
 
 /**
  * Starts a process in a container and lets the runtime go: the process has its descriptors from us, writes to them without
- * a copy in between, and becomes our child, since this process adopts orphans. The identity is undefined when it has ended already.
+ * a copy in between, and becomes our child, since this process adopts orphans. It may have ended already.
  * @throws DomainError deadline-exceeded when the runtime takes too long, invalid-argument for a command that does not exist, internal otherwise
  */
 export async function startDetached(
@@ -52,7 +53,7 @@ export async function startDetached(
   id: string,
   process: OciProcess,
   { fds, pidFile, consoleSocket, timeoutMs = startTimeoutMs }: DetachedStart,
-): Promise<{ exec: RuntimeExec; identity: ProcessIdentity | undefined }> {
+): Promise<{ exec: RuntimeExec; pid: number }> {
   using document = memoryFile(encodeOci(process));
   using log = memoryFile();
   // A process may end before the runtime tells its pid.
@@ -74,8 +75,7 @@ export async function startDetached(
   if (outcome === "timed out") throw startTimedOut(options, id, process, limitMs, words());
   if (outcome !== 0) throw execError(options, id, process, words());
   const pid = Number(await smallFilesIn(path.dirname(pidFile)).read(pidFile));
-  const identity = identify(pid);
-  return { exec: ends.follow(pid, identity !== undefined), identity };
+  return { exec: ends.follow(pid), pid };
 }
 
 async function spawnRuntime(
@@ -140,10 +140,10 @@ class OrphanExits implements Disposable {
   readonly #stop = onOrphanExit((pid, status) => this.#codes.set(pid, exitCodeOf(status)));
 
   /** What becomes of the process `pid`, which is alive or ended a moment ago. */
-  follow(pid: number, alive: boolean): RuntimeExec {
+  follow(pid: number): RuntimeExec {
     const known = this.#codes.get(pid);
     // A code that is known of a process that lives was of an earlier one with the same pid.
-    let ended = known !== undefined && !alive;
+    let ended = known !== undefined && identify(pid) === undefined;
     const exited = ended && known !== undefined ? Promise.resolve(known) : childExit(pid).then(exitCodeOf);
     void exited.then(() => (ended = true));
     return {
