@@ -52,13 +52,24 @@ export function sandboxDirectories(
       await this.unmount(sandboxId);
       await rm(shmOf(sandboxId), { recursive: true, force: true });
       // The last one: by it a sandbox is found that was not removed to the end.
-      await rm(directoryOf(sandboxId), { recursive: true, force: true });
+      await removeDirectory(directoryOf(sandboxId));
     },
 
     async ids() {
       return readdir(directory).catch(() => []);
     },
   };
+}
+
+async function removeDirectory(directory: string): Promise<void> {
+  try {
+    await rm(directory, { recursive: true, force: true });
+  } catch (error) {
+    if (!hasErrno(error, "EBUSY")) throw error;
+    // Daemons of before `shmDirectory` have mounted it in here.
+    await unmountOffThread(path.join(directory, "shm"), { lazy: true });
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 /** Gives the path of the file. */
