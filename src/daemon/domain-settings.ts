@@ -64,7 +64,6 @@ export function containerSettings(
   const { handlers } = drivers;
   return {
     bootId: drivers.bootId,
-    systemdCgroup: runtime.cgroupManager === "systemd",
     noPivot: runtime.noPivot,
     createTimeoutMs: (handler) => handlers.settings(handler).containerCreateTimeoutSeconds * 1000,
     defaultLogDirectory: paths.podLogs,

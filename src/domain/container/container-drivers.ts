@@ -26,7 +26,6 @@ export type ContainerEventType = "created" | "started" | "stopped" | "deleted";
 /** Values of the configuration and of the machine that containers depend on. */
 export interface ContainerSettings {
   bootId: string;
-  systemdCgroup: boolean;
   noPivot: boolean;
   createTimeoutMs(this: void, handler: string): number;
   /** Where logs go when the kubelet names no directory. */

@@ -43,7 +43,6 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         terminal: false,
         stdin: false,
         stdinOnce: false,
-        systemdCgroup: settings.systemdCgroup,
         noPivot: settings.noPivot,
         placeMonitor: (pid) =>
           cgroups.placeMonitor(

@@ -22,7 +22,6 @@ export function monitoredCreate(
     terminal: request.tty,
     stdin: request.stdin,
     stdinOnce: request.stdinOnce,
-    systemdCgroup: settings.systemdCgroup,
     noPivot: settings.noPivot,
     placeMonitor: (pid) =>
       cgroups.placeMonitor({ parent: sandbox.cgroupParent, containerId: id, handler: runtimeHandler }, pid),

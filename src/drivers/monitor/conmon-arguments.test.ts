@@ -41,6 +41,16 @@ describe("the command line of conmon", () => {
       assert.ok(argv.includes(word), word);
   });
 
+  it("has the runtime called by another program, with nothing between the two but what that program is to get", () => {
+    const runtimeBy = ["/usr/bin/nsenter", "--mount=/proc/1/fd/2"];
+    const runtime = { handler: "runc", path: "/usr/bin/runc", globalArgs: ["--root=/run/runc", "--systemd-cgroup"] };
+    const argv = argumentsFor({ request: { runtimeBy, runtime } });
+    const called = argv.filter((word) => /^--runtime(-arg)?=/.test(word)).map((word) => word.replace(/^[^=]*=/, ""));
+    assert.deepEqual(called, [...runtimeBy, runtime.path, ...runtime.globalArgs]);
+    // conmon puts its own one first, where nsenter would get it.
+    assert.ok(!argv.includes("--systemd-cgroup"));
+  });
+
   it("writes to the journal too where that is wanted, unless there is no log", () => {
     const paths = (argv: string[]) => argv.filter((word) => word.startsWith("--log-path="));
     const logToJournald = { settings: { logToJournald: true } };

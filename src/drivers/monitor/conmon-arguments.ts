@@ -18,7 +18,12 @@ export interface ConmonSettings {
   logToJournald: boolean;
 }
 
-/** The command line of conmon for a container. `supported` is what `conmon --help` says, which differs between distributions. */
+/**
+ * The command line of conmon for a container. `supported` is what `conmon --help` says, which differs between distributions.
+ *
+ * Without conmon's own --systemd-cgroup: conmon puts that before all `--runtime-arg`s, where it would be for the program that calls the
+ * runtime. It is one of the runtime's `globalArgs`.
+ */
 export function conmonArguments(
   program: ConmonProgram,
   settings: ConmonSettings,
@@ -45,7 +50,6 @@ export function conmonArguments(
     `--runtime=${runtime}`,
     ...runtimeArguments.map((argument) => `--runtime-arg=${argument}`),
     ...flag(settings.logSizeMaxBytes !== undefined, `--log-size-max=${settings.logSizeMaxBytes}`),
-    ...flag(request.systemdCgroup, "--systemd-cgroup"),
     ...flag(request.terminal, "--terminal"),
     ...flag(request.stdin, "--stdin"),
     ...flag(request.stdin && !request.stdinOnce, "--leave-stdin-open"),

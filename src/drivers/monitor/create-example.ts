@@ -12,7 +12,6 @@ export function exampleCreate(changes: Partial<MonitoredCreate> = {}): Monitored
     terminal: false,
     stdin: false,
     stdinOnce: false,
-    systemdCgroup: false,
     noPivot: false,
     placeMonitor: () => Promise.resolve(),
     timeoutMs: 1000,

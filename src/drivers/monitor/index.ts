@@ -18,7 +18,6 @@ export interface MonitoredCreate {
   terminal: boolean;
   stdin: boolean;
   stdinOnce: boolean;
-  systemdCgroup: boolean;
   noPivot: boolean;
   /** Puts the monitor, which has not forked yet, into its cgroup. */
   placeMonitor(pid: number): Promise<void>;
