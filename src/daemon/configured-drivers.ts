@@ -6,7 +6,7 @@ import { systemdCgroups } from "#drivers/cgroup/systemd.ts";
 import { createNetwork } from "#drivers/cni/cni-network.ts";
 import type { Network } from "#drivers/cni/index.ts";
 import type { MountViews } from "#drivers/mount-views/index.ts";
-import { openMountViews } from "#drivers/mount-views/kernel-mount-views.ts";
+import { hostViews, openMountViews } from "#drivers/mount-views/kernel-mount-views.ts";
 import { createConmon } from "#drivers/monitor/conmon.ts";
 import type { Monitor } from "#drivers/monitor/index.ts";
 import { type ClosableRegistryClient, createRegistryClient } from "#drivers/registry/client.ts";
@@ -64,12 +64,16 @@ export function openStorage({ berth }: Config, paths: Paths, logger: Logger): Pr
   );
 }
 
-/** What is mounted for pods is mounted in these, but for image volumes, which few have. */
-export function openMountViewsOf(
+/**
+ * What is mounted for pods is mounted in these directories, but for image volumes, which few have. Under SELinux monitors are in a domain
+ * that may execute runtimes and nothing else, in Debian's policy: runtimes are called without help there.
+ */
+export async function openMountViewsOf(
   paths: Paths,
   handlers: Handlers,
   { thread, logger }: { thread: KernelThread; logger: Logger },
 ): Promise<MountViews> {
+  if (await fileExists("/sys/fs/selinux/enforce")) return hostViews;
   const ofBerth = { mode: 0o711, isPublic: false, stays: false };
   const pins = (kind: string): string => path.join(paths.namespaces, `${kind}ns`);
   const directories = [

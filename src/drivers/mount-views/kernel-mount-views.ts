@@ -18,6 +18,9 @@ export interface MountViewOptions {
 
 const allMounts: MountView = { command: [], narrow: () => Promise.resolve(), [Symbol.dispose]() {} };
 
+/** No view is another than the host's own, and nothing is mounted for any. */
+export const hostViews: MountViews = { open: () => allMounts, close: () => Promise.resolve() };
+
 /**
  * Views that are mount namespaces, made by the kernel thread, entered by nsenter(1). Each lives as long as a descriptor of this process, and
  * so ends with it.
@@ -27,15 +30,16 @@ export async function openMountViews(
   thread: KernelThread,
   logger: Logger,
 ): Promise<MountViews> {
-  const own = await makeOwnMounts(options.directories, logger);
   const nsenter = findProgram("nsenter");
-  if (nsenter === undefined) logger.warn("runtimes see the mounts of all pods: nsenter is not installed");
+  if (nsenter === undefined) {
+    logger.warn("runtimes see the mounts of all pods: nsenter is not installed");
+    return hostViews;
+  }
+  const own = await makeOwnMounts(options.directories, logger);
   const narrowing = new Narrowing(own, thread, logger);
   return {
     open: (handler) =>
-      nsenter === undefined || own.length === 0 || !options.isNarrowed(handler)
-        ? allMounts
-        : new NamespaceView(nsenter, narrowing),
+      own.length === 0 || !options.isNarrowed(handler) ? allMounts : new NamespaceView(nsenter, narrowing),
 
     async close() {
       removeAll(own);
