@@ -1,13 +1,13 @@
 import { close, openSync } from "node:fs";
 import { hasErrno } from "#errors/domain-error.ts";
 import type { KernelThread } from "#kernel/kernel-thread.ts";
-import { listMounts } from "#kernel/mount.ts";
+import { listMounts, unmount } from "#kernel/mount.ts";
 import { findProgram } from "#kernel/program-path.ts";
 import type { Logger } from "#observability/logger.ts";
 import type { OciSpec } from "#spec/oci-runtime.ts";
 import type { MountView, MountViews } from "./index.ts";
 import { narrowed } from "./narrowed.ts";
-import { makeOwnMount, type MountDirectory, type OwnMount, removeOwnMount } from "./own-mount.ts";
+import { hasMountsBelow, makeOwnMount, type MountDirectory, type OwnMount } from "./own-mount.ts";
 
 export interface MountViewOptions {
   /** Where mounts for pods are made. */
@@ -41,9 +41,7 @@ export async function openMountViews(
     open: (handler) =>
       own.length === 0 || !options.isNarrowed(handler) ? allMounts : new NamespaceView(nsenter, narrowing),
 
-    async close() {
-      removeAll(own);
-    },
+    close: () => removeAll(own),
   };
 }
 
@@ -64,9 +62,11 @@ async function makeOwnMounts(directories: readonly MountDirectory[], logger: Log
 }
 
 /** All of them or none: where anything is mounted, there are pods, and these may look into the public ones. */
-function removeAll(own: readonly OwnMount[]): void {
-  if (own.filter(({ isPublic }) => !isPublic).every(removeOwnMount))
-    own.filter(({ isPublic, stays }) => isPublic && !stays).forEach(removeOwnMount);
+async function removeAll(own: readonly OwnMount[]): Promise<void> {
+  const mounts = await listMounts();
+  if (own.some(({ path }) => hasMountsBelow(path, mounts))) return;
+  // Somebody may have a file open in it for another moment.
+  for (const { path, stays } of own) if (!stays) unmount(path, { lazy: true });
 }
 
 /** Takes mounts for pods out of views. */

@@ -1,5 +1,4 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { hasErrno } from "#errors/domain-error.ts";
 import { bindMount, mount, MountFlag, type MountInfo, unmount } from "#kernel/mount.ts";
 
 /** A directory in which mounts for pods are made. */
@@ -21,7 +20,7 @@ export interface OwnMount extends MountDirectory {
 /**
  * Makes a directory a mount of its own by binding it onto itself. One of berth's own is unbindable: it is no part of what others copy of the
  * host, so that no container keeps roots of others busy, and it is private. A public one is shared, as `ip netns` makes /run/netns. Undone
- * by `removeOwnMount`.
+ * by unmounting it.
  * @returns undefined where mounts lie in the directory already: they would be hidden
  * @throws SystemError
  */
@@ -35,7 +34,7 @@ export async function makeOwnMount(
   // Left by a daemon before this one, or, where it is public, by somebody else.
   const exists = mounts.some(({ mountPoint }) => mountPoint === place);
   if (exists && directory.isPublic) return own;
-  if (!exists && mounts.some(({ mountPoint }) => mountPoint.startsWith(`${place}/`))) return undefined;
+  if (!exists && hasMountsBelow(place, mounts)) return undefined;
   if (!exists) bindMount(place, place);
   try {
     // Private first: of a shared mount the bind is a peer, in which all that is mounted here would be mounted once more.
@@ -48,12 +47,6 @@ export async function makeOwnMount(
   return own;
 }
 
-/** False when something is mounted or open in it, and it stays. @throws SystemError */
-export function removeOwnMount({ path }: OwnMount): boolean {
-  try {
-    return unmount(path);
-  } catch (error) {
-    if (hasErrno(error, "EBUSY")) return false;
-    throw error;
-  }
+export function hasMountsBelow(directory: string, mounts: readonly MountInfo[]): boolean {
+  return mounts.some(({ mountPoint }) => mountPoint.startsWith(`${directory}/`));
 }
