@@ -81,7 +81,8 @@ export async function openMountViewsOf(
     ...["ipc", "uts", "user"].map((kind) => ({ ...ofBerth, path: pins(kind), mode: 0o755 })),
     { path: pins("net"), mode: 0o755, isPublic: true, stays: !pins("net").startsWith(`${paths.runroot}/`) },
   ];
-  return openMountViews({ directories, isNarrowed: (handler) => !handlers.isSandboxed(handler) }, thread, logger);
+  const isNarrowed = (handler: string): boolean => !handlers.isSandboxed(handler);
+  return openMountViews({ directories, runroot: paths.runroot, isNarrowed }, thread, logger);
 }
 
 export function openNetwork(config: Config, paths: Paths, logger: Logger): Promise<Network> {

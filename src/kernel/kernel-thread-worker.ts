@@ -4,7 +4,7 @@ import { readSync } from "node:fs";
 import { messageOf } from "#errors/domain-error.ts";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { waitReadable } from "#kernel/epoll.ts";
-import type { KernelThreadReply, KernelThreadRequest } from "#kernel/kernel-thread.ts";
+import type { KernelThreadReply, KernelThreadRequest, KernelThreadValue } from "#kernel/kernel-thread.ts";
 import { collectGarbage } from "#lib/collect-garbage.ts";
 import { MountViews } from "#kernel/mount-view.ts";
 import { makeNamespaces, readInNetworkNamespace, tcpSocketInNetworkNamespace } from "#kernel/namespace-calls.ts";
@@ -28,7 +28,7 @@ function perform(request: Call): KernelThreadReply {
   }
 }
 
-function valueOf(request: Call): string | number | undefined {
+function valueOf(request: Call): KernelThreadValue {
   switch (request.kind) {
     case "make-namespaces":
       makeNamespaces(request.request);
@@ -39,8 +39,7 @@ function valueOf(request: Call): string | number | undefined {
       return tcpSocketInNetworkNamespace(request.path, request.family);
     case "make-mount-view":
       mountViews ??= new MountViews();
-      mountViews.make(request.request);
-      return undefined;
+      return mountViews.make(request.request);
   }
 }
 

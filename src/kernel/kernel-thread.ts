@@ -2,7 +2,7 @@ import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { addReadable, createEpoll, createEventfd, isReadable, openPidfd } from "#kernel/epoll.ts";
 import type { NamespacesRequest } from "#kernel/namespace-calls.ts";
-import type { MountViewRequest } from "#kernel/mount-view.ts";
+import type { MadeMountView, MountViewRequest } from "#kernel/mount-view.ts";
 import type { IpFamily } from "#kernel/tcp-socket.ts";
 import { workerEnvironment } from "#lib/worker-environment.ts";
 
@@ -15,9 +15,11 @@ export type KernelThreadRequest =
   | { kind: "stop" };
 
 export type KernelThreadReply =
-  | { kind: "done"; id: number; value: string | number | undefined }
+  | { kind: "done"; id: number; value: KernelThreadValue }
   | { kind: "failed"; id: number; message: string; code: string }
   | { kind: "readable"; fd: number };
+
+export type KernelThreadValue = string | number | MadeMountView | undefined;
 
 /** The watch on one process. */
 export interface ExitWatch {
@@ -49,7 +51,7 @@ export class KernelThread {
   readonly #wake = createEventfd();
   readonly #worker: Worker;
   readonly #watched = new Map<number, () => void>();
-  readonly #calls = new Map<number, PromiseWithResolvers<string | number | undefined>>();
+  readonly #calls = new Map<number, PromiseWithResolvers<KernelThreadValue>>();
   readonly #ended: Promise<unknown>;
   #nextId = 1;
 
@@ -102,22 +104,22 @@ export class KernelThread {
 
   /** See `makeNamespaces`; the error has the errno name as `code`. */
   async makeNamespaces(request: NamespacesRequest): Promise<void> {
-    await this.#call((id) => ({ kind: "make-namespaces", id, request }));
+    await this.#call<undefined>((id) => ({ kind: "make-namespaces", id, request }));
   }
 
   /** Reads a proc file as a process in that network namespace sees it. */
   async readInNetworkNamespace(path: string, file: string): Promise<string> {
-    return String(await this.#call((id) => ({ kind: "read-in-netns", id, path, file })));
+    return this.#call<string>((id) => ({ kind: "read-in-netns", id, path, file }));
   }
 
   /** See `tcpSocket`: a socket of that network namespace, which the caller closes; the error has the errno name as `code`. */
   async tcpSocketInNetworkNamespace(path: string, family: IpFamily): Promise<number> {
-    return Number(await this.#call((id) => ({ kind: "tcp-socket-in-netns", id, path, family })));
+    return this.#call<number>((id) => ({ kind: "tcp-socket-in-netns", id, path, family }));
   }
 
   /** See `MountViews.make`; the error has the errno name as `code`. */
-  async makeMountView(request: MountViewRequest): Promise<void> {
-    await this.#call((id) => ({ kind: "make-mount-view", id, request }));
+  async makeMountView(request: MountViewRequest): Promise<MadeMountView> {
+    return this.#call<MadeMountView>((id) => ({ kind: "make-mount-view", id, request }));
   }
 
   /** Makes the thread give back what its start has left of JavaScript heap. It does nothing else for some 20 ms then. */
@@ -136,13 +138,14 @@ export class KernelThread {
     closeSync(this.#wake);
   }
 
-  #call(request: (id: number) => KernelThreadRequest): Promise<string | number | undefined> {
+  /** `T` is what the thread gives for a request of this kind, see `valueOf` there. */
+  #call<T extends KernelThreadValue>(request: (id: number) => KernelThreadRequest): Promise<T> {
     const id = this.#nextId++;
-    const call = Promise.withResolvers<string | number | undefined>();
+    const call = Promise.withResolvers<KernelThreadValue>();
     this.#calls.set(id, call);
     this.#refer();
     this.#send(request(id));
-    return call.promise;
+    return call.promise as Promise<T>;
   }
 
   /** The program goes on as long as somebody waits for this thread, no longer. */

@@ -16,11 +16,6 @@ const openatCall = libc.func("int openat(int directory, const char *path, int fl
   flags: number,
 ) => number;
 const umountCall = libc.func("int umount2(const char *target, int flags)") as (target: string, flags: number) => number;
-const dup3Call = libc.func("int dup3(int from, int to, int flags)") as (
-  from: number,
-  to: number,
-  flags: number,
-) => number;
 
 const newMountNamespace = 0x00020000;
 const lazily = 2;
@@ -29,12 +24,18 @@ const ownMounts = "/proc/thread-self/ns/mnt";
 
 /** A mount namespace with what is mounted now, but for a part. */
 export interface MountViewRequest {
-  /** A descriptor of this process, which is made to stand for the namespace; that lives as long as anybody has it open or is inside. */
-  fd: number;
   /** Mount points that are taken out, with all that is mounted below them. Unbindable mounts are out by themselves. */
   without: readonly string[];
   /** Mount points of the parts that are out which are there nevertheless. */
   keep: readonly string[];
+}
+
+/** Descriptors, which the caller closes. */
+export interface MadeMountView {
+  /** The namespace. It lives as long as anybody has it open or is inside. */
+  namespace: number;
+  /** Its root directory, for a look inside: an O_PATH descriptor. */
+  root: number;
 }
 
 /**
@@ -69,20 +70,22 @@ export class MountViews implements Disposable {
   }
 
   /** @throws SystemError */
-  make({ fd, without, keep }: MountViewRequest): void {
+  make({ without, keep }: MountViewRequest): MadeMountView {
     using copies = new DisposableStack();
-    const host = opened(cloneTree("/", { recursive: true }), copies);
+    using made = new DisposableStack();
+    const root = opened(cloneTree("/", { recursive: true }), made);
     const kept = keep.map((place) => ({ place, tree: opened(cloneTree(place), copies) }));
     try {
       check(setnsCall(this.#empty, newMountNamespace), "setns");
       check(unshareCall(newMountNamespace), "unshare");
-      attachTree(host, "/");
-      changeRoot(host);
+      attachTree(root, "/");
+      changeRoot(root);
       mount("none", "/", "", MountFlag.recursive | MountFlag.slave);
       for (const place of without) unmount(place, { lazy: true });
       for (const { place, tree } of kept) attachTree(tree, place);
-      const made = opened(openSync(ownMounts, "r"), copies);
-      check(dup3Call(made, fd, closeOnExec), "dup3");
+      const namespace = opened(openSync(ownMounts, "r"), made);
+      made.move();
+      return { namespace, root };
     } finally {
       this.#goHome();
     }

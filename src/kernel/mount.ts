@@ -110,6 +110,8 @@ function isNotMounted(error: unknown): boolean {
 }
 
 export interface MountInfo {
+  id: number;
+  parentId: number;
   mountPoint: string;
   /** Root of the mount within its file system. */
   root: string;
@@ -135,6 +137,8 @@ export function parseMountInfo(text: string): MountInfo[] {
       const fields = before.split(" ");
       const [fsType = "", source = "", superOptions = ""] = after.split(" ");
       return {
+        id: Number(fields[0]),
+        parentId: Number(fields[1]),
         mountPoint: unescapeOctal(fields[4] ?? ""),
         root: unescapeOctal(fields[3] ?? ""),
         options: fields[5] ?? "",

@@ -6,6 +6,14 @@ import type { OwnMount } from "./own-mount.ts";
 export interface Narrowed {
   readonly without: readonly string[];
   readonly keep: readonly string[];
+  /** Places on the host that the container gets, and that have to be the same in the view. */
+  readonly shown: readonly string[];
+}
+
+/** What of a container's configuration a view depends on. */
+export interface ViewedSpec extends Pick<OciSpec, "hooks" | "mounts"> {
+  readonly root: { readonly path: string };
+  readonly linux: Pick<OciSpec["linux"], "namespaces" | "rootfsPropagation">;
 }
 
 const sharing = new Set(["shared", "rshared"]);
@@ -17,7 +25,8 @@ const sharing = new Set(["shared", "rshared"]);
  * A volume that contains private directories does not show what is mounted there: it would keep the roots of other containers busy. A
  * public one stays in sight where a volume touches it.
  */
-export function narrowed(spec: OciSpec, own: readonly OwnMount[]): Narrowed | undefined {
+export function narrowed(spec: ViewedSpec, own: readonly OwnMount[]): Narrowed | undefined {
+  if (Object.values(spec.hooks ?? {}).some((ofStage) => ofStage.length > 0)) return undefined;
   const propagation = [spec.linux.rootfsPropagation ?? "", ...spec.mounts.flatMap(({ options }) => options ?? [])];
   if (propagation.some((option) => sharing.has(option))) return undefined;
 
@@ -26,8 +35,6 @@ export function narrowed(spec: OciSpec, own: readonly OwnMount[]): Narrowed | un
   const others = volumes.filter((source) => !isOfPod(source));
   const privateOnes = own.filter(({ isPublic }) => !isPublic);
   if (others.some((source) => privateOnes.some((one) => isAtOrIn(source, one)))) return undefined;
-  const showsPrivate = others.some((source) => privateOnes.some((one) => contains(source, one)));
-  if (hasHooks(spec) && !showsPrivate) return undefined;
 
   const hidden = own.filter((one) => !one.isPublic || !others.some((source) => touches(source, one)));
   const namespaces = spec.linux.namespaces.map((namespace) => namespace.path ?? "");
@@ -35,11 +42,8 @@ export function narrowed(spec: OciSpec, own: readonly OwnMount[]): Narrowed | un
   return {
     without: hidden.filter(({ isPublic }) => isPublic).map(({ path: place }) => place),
     keep: [...new Set(needed.filter((place) => hidden.some((one) => isAtOrIn(place, one))))],
+    shown: others,
   };
-}
-
-function hasHooks({ hooks = {} }: OciSpec): boolean {
-  return Object.values(hooks).some((ofStage) => ofStage.length > 0);
 }
 
 /** The place on the host that is bound into the container, if it is such a mount. */

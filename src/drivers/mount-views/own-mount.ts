@@ -21,7 +21,8 @@ export interface OwnMount extends MountDirectory {
  * Makes a directory a mount of its own by binding it onto itself. One of berth's own is unbindable: it is no part of what others copy of the
  * host, so that no container keeps roots of others busy, and it is private. A public one is shared, as `ip netns` makes /run/netns. Undone
  * by unmounting it.
- * @returns undefined where mounts lie in the directory already: they would be hidden
+ * @returns undefined where mounts lie in the directory already: they would be hidden. In a public one that `ip netns` has made a peer of
+ *   what it lies on, each is there twice.
  * @throws SystemError
  */
 export async function makeOwnMount(
@@ -31,20 +32,31 @@ export async function makeOwnMount(
   await mkdir(directory.path, { recursive: true, mode: directory.mode });
   const place = await realpath(directory.path);
   const own = { ...directory, path: place, given: directory.path };
-  // Left by a daemon before this one, or, where it is public, by somebody else.
-  const exists = mounts.some(({ mountPoint }) => mountPoint === place);
-  if (exists && directory.isPublic) return own;
-  if (!exists && hasMountsBelow(place, mounts)) return undefined;
-  if (!exists) bindMount(place, place);
+  // Left by a daemon before this one, or by somebody else.
+  const existing = mounts.findLast(({ mountPoint }) => mountPoint === place);
+  const isInUse = hasMountsBelow(place, mounts);
+  if (existing !== undefined && directory.isPublic) {
+    const parent = mounts.find(({ id }) => id === existing.parentId);
+    const isPeerOfParent = groupOf(existing) !== undefined && groupOf(existing) === groupOf(parent);
+    if (!isPeerOfParent) return own;
+  }
+  if (isInUse && (existing === undefined || directory.isPublic)) return undefined;
+  if (existing === undefined) bindMount(place, place);
   try {
     // Private first: of a shared mount the bind is a peer, in which all that is mounted here would be mounted once more.
     mount("none", place, "", directory.isPublic ? MountFlag.private : MountFlag.unbindable);
     if (directory.isPublic) mount("none", place, "", MountFlag.shared);
   } catch (error) {
-    if (!exists) unmount(place);
+    if (existing === undefined) unmount(place);
     throw error;
   }
-  return own;
+  // A file system of its own is somebody's; what was bound onto itself is a part of one.
+  return existing?.root === "/" ? { ...own, stays: true } : own;
+}
+
+/** The peer group of a shared mount. */
+function groupOf(mount: MountInfo | undefined): string | undefined {
+  return mount?.optionalFields.find((field) => field.startsWith("shared:"));
 }
 
 export function hasMountsBelow(directory: string, mounts: readonly MountInfo[]): boolean {

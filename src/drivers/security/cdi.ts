@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { DomainError, hasErrno, messageOf } from "#errors/domain-error.ts";
 import { type CdiContainerEdits, type CdiSpecFile, parseCdiSpec, parseDeviceName } from "./cdi-spec.ts";
@@ -91,7 +91,12 @@ export class CdiFiles implements Cdi {
     result.additionalGids.push(...(edits.additionalGids ?? []).filter((gid) => gid !== 0));
     result.intelRdtClosId = edits.intelRdt?.closID ?? result.intelRdtClosId;
     for (const { hostPath, containerPath, type, options } of edits.mounts ?? [])
-      result.mounts.push({ hostPath, containerPath, type: type ?? "bind", options: options ?? ["rbind", "ro"] });
+      result.mounts.push({
+        hostPath: await withoutSymlinks(hostPath),
+        containerPath,
+        type: type ?? "bind",
+        options: options ?? ["rbind", "ro"],
+      });
     for (const { hookName, path: program, args, env, timeout } of edits.hooks ?? [])
       result.hooks.push({ hookName, path: program, args: args ?? [], env: env ?? [], timeoutSeconds: timeout });
     for (const node of edits.deviceNodes ?? []) result.devices.push(await this.#deviceNode(node));
@@ -170,4 +175,9 @@ class LoadedFiles {
       this.devices.set(full, { edits: containerEdits, file, spec });
     }
   }
+}
+
+/** Where it leads; as it is when it does not exist, which the runtime says in its own words. */
+async function withoutSymlinks(hostPath: string): Promise<string> {
+  return realpath(hostPath).catch(() => hostPath);
 }
