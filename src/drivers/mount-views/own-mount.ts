@@ -30,33 +30,43 @@ export async function makeOwnMount(
   mounts: readonly MountInfo[],
 ): Promise<OwnMount | undefined> {
   await mkdir(directory.path, { recursive: true, mode: directory.mode });
-  const place = await realpath(directory.path);
-  const own = { ...directory, path: place, given: directory.path };
+  const own = { ...directory, path: await realpath(directory.path), given: directory.path };
+  const existing = mounts.findLast(({ mountPoint }) => mountPoint === own.path);
+  const isInUse = hasMountsBelow(own.path, mounts);
+  if (existing === undefined) {
+    if (isInUse) return undefined;
+    bind(own);
+    return own;
+  }
   // Left by a daemon before this one, or by somebody else.
-  const existing = mounts.findLast(({ mountPoint }) => mountPoint === place);
-  const isInUse = hasMountsBelow(place, mounts);
-  if (existing !== undefined && directory.isPublic) {
-    const parent = mounts.find(({ id }) => id === existing.parentId);
-    const isPeerOfParent = groupOf(existing) !== undefined && groupOf(existing) === groupOf(parent);
-    if (!isPeerOfParent) return own;
-  }
-  if (isInUse && (existing === undefined || directory.isPublic)) return undefined;
-  if (existing === undefined) bindMount(place, place);
-  try {
-    // Private first: of a shared mount the bind is a peer, in which all that is mounted here would be mounted once more.
-    mount("none", place, "", directory.isPublic ? MountFlag.private : MountFlag.unbindable);
-    if (directory.isPublic) mount("none", place, "", MountFlag.shared);
-  } catch (error) {
-    if (existing === undefined) unmount(place);
-    throw error;
-  }
+  if (own.isPublic && !isPeerOfParent(existing, mounts)) return own;
+  if (own.isPublic && isInUse) return undefined;
+  setPropagation(own);
   // A file system of its own is somebody's; what was bound onto itself is a part of one.
-  return existing?.root === "/" ? { ...own, stays: true } : own;
+  return existing.root === "/" ? { ...own, stays: true } : own;
 }
 
-/** The peer group of a shared mount. */
-function groupOf(mount: MountInfo | undefined): string | undefined {
-  return mount?.optionalFields.find((field) => field.startsWith("shared:"));
+function bind(own: OwnMount): void {
+  bindMount(own.path, own.path);
+  try {
+    setPropagation(own);
+  } catch (error) {
+    unmount(own.path);
+    throw error;
+  }
+}
+
+function setPropagation({ path, isPublic }: OwnMount): void {
+  // Private first: bound from a shared mount it is a peer of that, in which all that is mounted here would be mounted once more.
+  mount("none", path, "", isPublic ? MountFlag.private : MountFlag.unbindable);
+  if (isPublic) mount("none", path, "", MountFlag.shared);
+}
+
+function isPeerOfParent(mount: MountInfo, mounts: readonly MountInfo[]): boolean {
+  const groupOf = (one: MountInfo | undefined): string | undefined =>
+    one?.optionalFields.find((field) => field.startsWith("shared:"));
+  const group = groupOf(mount);
+  return group !== undefined && group === groupOf(mounts.find(({ id }) => id === mount.parentId));
 }
 
 export function hasMountsBelow(directory: string, mounts: readonly MountInfo[]): boolean {
