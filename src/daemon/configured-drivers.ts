@@ -65,7 +65,7 @@ export function openStorage({ berth }: Config, paths: Paths, logger: Logger): Pr
 }
 
 /**
- * What is mounted for pods is mounted in these directories, but for image volumes, which few have. Under SELinux monitors are in a domain
+ * What is mounted for pods is mounted in these directories, once this is open, but for image volumes, which few have. Under SELinux monitors are in a domain
  * that may execute runtimes and nothing else, in Debian's policy: runtimes are called without help there.
  */
 export async function openMountViewsOf(

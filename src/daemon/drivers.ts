@@ -103,9 +103,8 @@ export async function buildDrivers(
     undo.defer(() => driver.close());
     return driver;
   };
-  // Before anything is mounted in them.
-  const mountViews = await opened(openMountViewsOf(paths, handlers, { thread, logger }));
-  const [monitor, network, storage, registry, cgroups, security, namespacedAuth] = await settleAll([
+  const [mountViews, monitor, network, storage, registry, cgroups, security, namespacedAuth] = await settleAll([
+    opened(openMountViewsOf(paths, handlers, { thread, logger })),
     opened(openMonitor(config(), paths, handlers, logger)),
     opened(openNetwork(config(), paths, logger)),
     opened(openStorage(config(), paths, logger)),
