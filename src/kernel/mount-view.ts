@@ -15,10 +15,8 @@ const openatCall = libc.func("int openat(int directory, const char *path, int fl
   path: string,
   flags: number,
 ) => number;
-const umountCall = libc.func("int umount2(const char *target, int flags)") as (target: string, flags: number) => number;
 
 const newMountNamespace = 0x00020000;
-const lazily = 2;
 const closeOnExec = 0o2000000;
 const ownMounts = "/proc/thread-self/ns/mnt";
 
@@ -110,7 +108,7 @@ function leaveNothingMounted(): void {
   changeDirectory(place);
   closeSync(place);
   check(pivotRootCall(".", "."), "pivot_root");
-  check(umountCall(".", lazily), "umount2", "what was mounted");
+  if (!unmount(".", { lazy: true })) throw new Error("what was mounted is mounted still, after pivot_root");
 }
 
 function opened(fd: number, undo: DisposableStack): number {

@@ -63,7 +63,8 @@ async function tryViews(nsenter: string, narrowing: Narrowing): Promise<void> {
     if (isNarrow) await narrowing.narrow(view.fd, anyContainer);
     const { exitCode, stdout, stderr } = await run([...view.command, ...argv], { timeoutMs: tryTimeoutMs });
     const said = stdout.toString().trim();
-    if (exitCode !== 0) throw new Error(`${view.command.join(" ")}: ${stderr.toString().trim()}`);
+    if (exitCode !== 0)
+      throw new Error(`${view.command.join(" ")} failed: ${stderr.toString().trim() || "it said nothing"}`);
     if (said !== `${dev}:${ino}`) throw new Error(`the root of the daemon's mount namespace is not the daemon's root`);
   }
 }
@@ -124,7 +125,7 @@ class Narrowing {
       await this.narrow(fd, spec);
     } catch (error) {
       // What the kernel has not, or forbids, it will not have the next time.
-      this.#isPossible = !hasErrno(error, "ENOSYS", "EPERM", "EACCES");
+      if (hasErrno(error, "ENOSYS", "EPERM", "EACCES")) this.#isPossible = false;
       this.#logger.warn("a runtime sees the mounts of all pods", { root: spec.root.path, error });
     }
   }

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import type { OciMount, OciSpec } from "#spec/oci-runtime.ts";
 import type { OwnMount } from "./own-mount.ts";
 
@@ -67,8 +68,4 @@ function contains(place: string, own: OwnMount): boolean {
 
 function touches(place: string, own: OwnMount): boolean {
   return isAtOrIn(place, own) || contains(place, own);
-}
-
-function isAtOrBelow(place: string, directory: string): boolean {
-  return place === directory || place.startsWith(directory === "/" ? "/" : `${directory}/`);
 }

@@ -1,6 +1,7 @@
 import type { OciMount } from "#spec/oci-runtime.ts";
 import { type DefaultMountInputs, defaultMounts } from "./default-mounts.ts";
-import { type FoundMount, isAtOrBelow, type VolumeInputs, volumeMount } from "./volume-mount.ts";
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
+import { type FoundMount, type VolumeInputs, volumeMount } from "./volume-mount.ts";
 
 export interface MountInputs extends VolumeInputs {
   defaults: DefaultMountInputs;

@@ -1,3 +1,4 @@
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import path from "node:path";
 import type { MountRequest } from "#domain/container/request.ts";
 import type { MountSource } from "#drivers/security/index.ts";
@@ -96,9 +97,4 @@ function accessOptions(request: MountRequest, features: OciFeatures): string[] {
       `the volume at ${request.containerPath} needs a recursively read-only mount, which this OCI runtime does not support`,
     );
   return ["rro"];
-}
-
-/** True when `inner` is `outer` or lies below it. */
-export function isAtOrBelow(inner: string, outer: string): boolean {
-  return inner === outer || outer === "/" || inner.startsWith(`${outer}/`);
 }
