@@ -28,11 +28,12 @@ export async function discardSandbox(drivers: SandboxDrivers, sandbox: Sandbox):
   await releaseRest(drivers, sandbox);
 }
 
+/** What needs no network goes while plugins take that away, which is most of the time of a pod's end. */
 async function releaseRunning(drivers: SandboxDrivers, sandbox: Sandbox): Promise<void> {
   await drivers.infra.remove(sandbox);
-  await disconnectSandbox(drivers, sandbox);
   await settleAll([
-    drivers.namespaces.unpin(sandbox.id),
+    disconnectSandbox(drivers, sandbox).then(() => drivers.namespaces.unpin(sandbox.id, ["net"])),
+    drivers.namespaces.unpin(sandbox.id, ["ipc", "uts", "user"]),
     drivers.files.unmount(sandbox.id),
     sandbox.cgroupParent === "" ? undefined : drivers.cgroups.removePodGroup(sandbox.cgroupParent, sandbox.id),
   ]);

@@ -24,8 +24,8 @@ export interface Namespaces {
       idMaps?: { uids: readonly IdMapRange[]; gids: readonly IdMapRange[] };
     },
   ): Promise<Partial<Record<NamespaceKind, string>>>;
-  /** Idempotent. */
-  unpin(sandboxId: string): Promise<void>;
+  /** Those of `kinds`, or all. Idempotent. */
+  unpin(sandboxId: string, kinds?: readonly NamespaceKind[]): Promise<void>;
   /** Ids of all sandboxes that have a pin, for sweeping what no record claims. */
   pinned(): Promise<string[]>;
   /** True when the pin of `sandboxId` is a live mount: false after a reboot. */

@@ -11,7 +11,7 @@ import type { NamespaceKind, Namespaces } from "./index.ts";
 
 type NamespaceSettings = Parameters<Namespaces["pin"]>[2];
 
-const kinds: readonly NamespaceKind[] = ["net", "ipc", "uts", "user"];
+const allKinds: readonly NamespaceKind[] = ["net", "ipc", "uts", "user"];
 
 /** Pins at `<directory>/<kind>ns/<sandbox id>`, where tools for CRI-O look for them. */
 export function pinnedNamespaces(directory: string, thread: KernelThread): Namespaces {
@@ -28,7 +28,7 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
 
   return {
     async pin(sandboxId, wanted, settings) {
-      made ??= Promise.all(kinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 }))).catch(
+      made ??= Promise.all(allKinds.map((kind) => mkdir(directoryOf(kind), { recursive: true, mode: 0o755 }))).catch(
         (error: unknown) => {
           made = undefined;
           throw error;
@@ -46,12 +46,12 @@ export function pinnedNamespaces(directory: string, thread: KernelThread): Names
       return Object.fromEntries(pins.map((pin) => [pin.kind, pin.path]));
     },
 
-    async unpin(sandboxId) {
+    async unpin(sandboxId, kinds = allKinds) {
       await settleAll(kinds.map((kind) => unpin(kind, sandboxId)));
     },
 
     async pinned() {
-      const names = await Promise.all(kinds.map((kind) => readdir(directoryOf(kind)).catch(() => [])));
+      const names = await Promise.all(allKinds.map((kind) => readdir(directoryOf(kind)).catch(() => [])));
       return [...new Set(names.flat())];
     },
 

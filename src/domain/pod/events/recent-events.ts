@@ -4,7 +4,8 @@ import type { ContainerEvent } from "#domain/runtime.ts";
 export class RecentEvents {
   readonly #capacity: number;
   readonly #maxAgeMs: number;
-  #kept: { event: ContainerEvent; atMs: number }[] = [];
+  /** Oldest first. */
+  readonly #kept: { event: ContainerEvent; atMs: number }[] = [];
 
   constructor(capacity: number, maxAgeMs: number) {
     this.#capacity = capacity;
@@ -15,23 +16,20 @@ export class RecentEvents {
   add(event: ContainerEvent, nowMs = performance.now()): void {
     if (this.#capacity === 0) return;
     this.#kept.push({ event, atMs: nowMs });
-    // Events hold what their pods were like; those nobody can ask for any more are let go.
-    const [oldest] = this.#kept;
-    if (this.#kept.length > this.#capacity || (oldest !== undefined && this.#isOld(oldest.atMs, nowMs)))
-      this.#kept = this.#recent(nowMs);
+    this.#forget(nowMs);
   }
 
   /** Oldest first. */
   all(nowMs = performance.now()): ContainerEvent[] {
-    this.#kept = this.#recent(nowMs);
+    this.#forget(nowMs);
     return this.#kept.map(({ event }) => event);
   }
 
-  #recent(nowMs: number): { event: ContainerEvent; atMs: number }[] {
-    return this.#kept.slice(-this.#capacity).filter(({ atMs }) => !this.#isOld(atMs, nowMs));
-  }
-
-  #isOld(atMs: number, nowMs: number): boolean {
-    return nowMs - atMs > this.#maxAgeMs;
+  /** Events hold what their pods were like: those nobody can ask for any more are let go. */
+  #forget(nowMs: number): void {
+    for (let oldest = this.#kept[0]; oldest !== undefined; oldest = this.#kept[0]) {
+      if (this.#kept.length <= this.#capacity && nowMs - oldest.atMs <= this.#maxAgeMs) return;
+      this.#kept.shift();
+    }
   }
 }
