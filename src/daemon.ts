@@ -3,6 +3,7 @@ import { pathsOf, renderToml } from "#config/index.ts";
 import { connect } from "#cri/client.ts";
 import { RuntimeService } from "#cri/gen/runtime/v1/api_pb.ts";
 import { createCriServer } from "#cri/server.ts";
+import { changedHandlers } from "./daemon/current-handlers.ts";
 import { doubtfulPlaces } from "./daemon/doubtful-places.ts";
 import { takeExclusively } from "./daemon/exclusive.ts";
 import { MemoryRelease } from "./daemon/memory/memory-release.ts";
@@ -72,7 +73,9 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
     maxReceiveBytes: config.api.grpcMaxRecvMsgSizeBytes,
     maxSendBytes: config.api.grpcMaxSendMsgSizeBytes,
   });
-  metrics.all.defaultRuntime.set({ runtime: drivers.handlers.runtimes.defaultHandler }, 1);
+  const countDefaultRuntime = (count: 0 | 1): void =>
+    metrics.all.defaultRuntime.set({ runtime: drivers.handlers.runtimes.defaultHandler }, count);
+  countDefaultRuntime(1);
   await serveDaemonMetrics(config, metrics.all, domain.runtime, logger, undo);
   await server.listen();
   let endingSinceMs = performance.now();
@@ -93,7 +96,16 @@ export async function startDaemon({ config, logger }: DaemonInput): Promise<Daem
       endingSinceMs = performance.now();
       return owned.disposeAsync();
     },
-    reload: (next) => reloadFiles({ registry: drivers.registry, streaming }, () => (current = next)),
+    reload(next) {
+      const findHandlers = () => changedHandlers(current, next, logger);
+      return reloadFiles({ registry: drivers.registry, streaming, findHandlers }, (handlers) => {
+        current = next;
+        if (handlers === undefined) return;
+        countDefaultRuntime(0);
+        drivers.handlers.exchange(handlers);
+        countDefaultRuntime(1);
+      });
+    },
   };
 }
 

@@ -15,15 +15,15 @@ describe("reload", () => {
     const next = await configWith({ "log-level": "debug", root: "/elsewhere", runtimes: "x:/bin/x" });
     const result = reload(defaultConfig(), next);
     assert.equal(result.config.runtime.logLevel, "debug");
-    assert.ok(!result.config.runtime.runtimes.has("x"));
+    assert.ok(result.config.runtime.runtimes.has("x"));
     assert.equal(result.config.crio.root, "/var/lib/berth");
     assert.deepEqual(
       result.changed.map(({ path }) => path),
-      ["crio.runtime.log_level"],
+      ["crio.runtime.log_level", "crio.runtime.runtimes"],
     );
     assert.deepEqual(
       result.needRestart.map(({ path }) => path),
-      ["crio.root", "crio.runtime.runtimes"],
+      ["crio.root"],
     );
     assert.deepEqual(result.needRestart[0], {
       path: "crio.root",

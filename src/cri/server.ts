@@ -86,8 +86,13 @@ export function createCriServer(options: CriServerOptions): CriServer {
       },
     });
   });
+  // For want of memory, say: all others are served.
+  const notAccepted = (error: Error): void => logger.warn("a connection could not be accepted", { error });
   return {
-    listen: () => listenOnSocket(listener, options.socketPath),
+    async listen() {
+      await listenOnSocket(listener, options.socketPath);
+      listener.on("error", notAccepted);
+    },
     async close(graceMs) {
       const closed = closeListener(listener, sockets, graceMs, logger);
       grpc.close();

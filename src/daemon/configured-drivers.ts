@@ -33,7 +33,7 @@ export function openMonitor(config: Config, paths: Paths, handlers: Handlers, lo
   const { logSizeMaxBytes, logToJournald } = config.runtime;
   return createConmon(
     {
-      program: handlers.monitorOf,
+      program: (handler) => handlers.monitorOf(handler),
       bundleFiles: smallFilesIn(paths.runroot),
       exitsDirectory: paths.exits,
       attachDirectory: paths.attachSockets,

@@ -5,6 +5,7 @@ import type { PullSettings } from "#domain/image/pull-image.ts";
 import type { SandboxSettings } from "#domain/sandbox/sandbox-drivers.ts";
 import { DomainError } from "#errors/domain-error.ts";
 import type { Drivers } from "./drivers.ts";
+import type { Handlers } from "./runtime-handlers.ts";
 import { specPolicies } from "./spec-policy.ts";
 import { timezoneFile } from "./timezone.ts";
 
@@ -27,7 +28,9 @@ export function sandboxSettings({ runtime }: Config, drivers: Drivers): SandboxS
   return {
     bootId: drivers.bootId,
     nodeName: drivers.nodeName,
-    defaultHandler: drivers.handlers.runtimes.defaultHandler,
+    get defaultHandler() {
+      return drivers.handlers.runtimes.defaultHandler;
+    },
     allowedAnnotations(handler, annotations) {
       const { allowedAnnotations } = drivers.handlers.settings(drivers.handlers.runtimes.get(handler).handler);
       return [
@@ -58,7 +61,7 @@ export function sandboxSettings({ runtime }: Config, drivers: Drivers): SandboxS
 export function containerSettings(
   config: () => Config,
   paths: Paths,
-  drivers: Pick<Drivers, "bootId" | "handlers" | "security">,
+  drivers: Pick<Drivers, "bootId" | "security"> & { handlers: Handlers },
 ): ContainerSettings {
   const { runtime, image } = config();
   const { handlers } = drivers;

@@ -51,13 +51,13 @@ import {
   reloadOnChange,
 } from "./configured-drivers.ts";
 import { openRecords } from "./entity-records.ts";
+import { CurrentHandlers } from "./current-handlers.ts";
 import { findHandlers } from "./runtime-handlers.ts";
-import type { Handlers } from "./runtime-handlers.ts";
 
 /** Everything outside of the process, each behind its contract. */
 export interface Drivers {
   thread: KernelThread;
-  handlers: Handlers;
+  handlers: CurrentHandlers;
   monitor: Monitor;
   processes: Processes;
   cgroups: Cgroups;
@@ -94,7 +94,7 @@ export async function buildDrivers(
   undo: AsyncDisposableStack,
 ): Promise<Drivers> {
   const { berth, runtime, crio } = config();
-  const handlers = await findHandlers(config(), logger);
+  const handlers = new CurrentHandlers(await findHandlers(config(), logger));
   const thread = new KernelThread();
   undo.defer(() => thread.close());
   // Each is undone from when it is open, so that none is left when another cannot be opened.

@@ -17,7 +17,7 @@ export interface Handlers {
   /** Settings of a handler by its own name, never "". */
   settings(handler: string): RuntimeHandler;
   /** conmon as the handler wants it. */
-  monitorOf: (handler: string) => ConmonProgram;
+  monitorOf(handler: string): ConmonProgram;
   /** True for runtimes whose processes are not those of the host (gVisor). */
   isSandboxed(handler: string): boolean;
   /** What the runtimes can do, the default handler first and under the name "". */

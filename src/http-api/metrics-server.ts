@@ -119,7 +119,8 @@ async function followTlsFiles(
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (cause) =>
+    // Later ones are of connections that cannot be accepted, which must not end the daemon.
+    server.on("error", (cause) =>
       reject(
         new DomainError("failed-precondition", `cannot serve metrics on ${host}:${port}: ${messageOf(cause)}`, {
           cause,

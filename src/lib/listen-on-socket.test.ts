@@ -41,6 +41,15 @@ describe("listening on a unix socket", () => {
     server.close();
   });
 
+  it("goes on after a connection that could not be accepted", async () => {
+    const server = createServer();
+    await listenOnSocket(server, path.join(folder, "short-of-memory.sock"));
+    // As Node tells it; without anybody who listens to it, this throws.
+    for (let times = 0; times < 2; times += 1) server.emit("error", new Error("accept ENOMEM"));
+    assert.equal(server.listening, true);
+    server.close();
+  });
+
   it("leaves a socket alone on which another daemon answers", async () => {
     const socketPath = path.join(folder, "busy.sock");
     const first = createServer();

@@ -64,11 +64,9 @@ export function isAnswering(socketPath: string): Promise<boolean> {
 /** The kernel gives the socket the mode that the umask leaves, and Node binds before `listen` returns. */
 function listen(server: Server, socketPath: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.off("error", reject);
-      resolve();
-    });
+    // Later ones are of connections that cannot be accepted, which must not end the process.
+    server.on("error", reject);
+    server.once("listening", resolve);
     const umask = process.umask(0o777 & ~socketMode);
     try {
       server.listen(socketPath);

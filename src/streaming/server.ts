@@ -193,7 +193,8 @@ function answerRequest(message: IncomingMessage, response: ServerResponse): void
 
 function bind(server: Server, address: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
+    // Later ones are of connections that cannot be accepted, which must not end the server.
+    server.on("error", (error) => {
       const kind = hasErrno(error, "EADDRINUSE", "EADDRNOTAVAIL", "EACCES") ? "unavailable" : "internal";
       const message = `streaming server cannot listen on ${address} port ${port}: ${error.message}`;
       reject(new DomainError(kind, message, { cause: error }));

@@ -140,7 +140,7 @@ export const runtimes: NamedTables<typeof handlerFields> = {
   key: "runtimes",
   description:
     "OCI runtimes by the name that a pod's RuntimeClass gives as its handler. A table adds to or changes the one of the same name in earlier files.",
-  reloadable: false,
+  reloadable: true,
   fields: handlerFields,
   default: new Map([
     [

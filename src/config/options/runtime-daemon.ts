@@ -15,8 +15,10 @@ import { boolean, choice, integer, list, text } from "../option.ts";
 export const daemonFields = {
   defaultRuntime: text("default_runtime", {
     default: "crun",
+    reloadable: true,
     check: matches(/^[^\s/]+$/, "the name of a runtime handler"),
-    description: "Handler of pods that name none; one of the tables [crio.runtime.runtimes.NAME].",
+    description:
+      "Handler of pods that name none; one of the tables [crio.runtime.runtimes.NAME]. A pod keeps the one it was started with.",
   }),
   cgroupManager: choice("cgroup_manager", ["systemd", "cgroupfs"], {
     default: "systemd",

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { DomainError } from "#errors/domain-error.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
-import type { Sandbox } from "#domain/sandbox/sandbox.ts";
+import { handlerOf, type Sandbox } from "#domain/sandbox/sandbox.ts";
 import { encodeOci } from "#spec/oci-runtime-json.ts";
 import { nowNs } from "#lib/clock.ts";
 import { newId } from "#lib/ids.ts";
@@ -116,7 +116,7 @@ function describe(
     id,
     sandboxId: sandbox.id,
     request,
-    runtimeHandler: drivers.runtimes.forPlatform(sandbox.runtimeHandler, image.config).handler,
+    runtimeHandler: drivers.runtimes.forPlatform(handlerOf(sandbox), image.config).handler,
     createdAtNs: nowNs(),
     bootId: drivers.settings.bootId,
     state: { kind: "creating" },

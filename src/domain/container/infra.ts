@@ -1,5 +1,5 @@
 import type { InfraRunner } from "#domain/sandbox/sandbox-drivers.ts";
-import type { InfraProcess, Sandbox } from "#domain/sandbox/sandbox.ts";
+import { handlerOf, type InfraProcess, type Sandbox } from "#domain/sandbox/sandbox.ts";
 import type { ImageInUse } from "#domain/image/image.ts";
 import type { ContainerDrivers } from "./container-drivers.ts";
 import { providedMounts, sandboxFacts } from "./pod-inputs.ts";
@@ -30,9 +30,9 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
       );
       const spec = await infraSpec(drivers, sandbox, image, mountPath);
       const bundle = await bundles.create(sandbox.id, { "config.json": encodeOci(spec) });
-      using view = drivers.mountViews.open(sandbox.runtimeHandler);
+      using view = drivers.mountViews.open(handlerOf(sandbox));
       await view.narrow(spec);
-      const runtime = runtimes.get(sandbox.runtimeHandler);
+      const runtime = runtimes.get(handlerOf(sandbox));
       const { container, monitor: watcher } = await monitor.create({
         id: sandbox.id,
         name: "POD",
@@ -46,7 +46,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         noPivot: settings.noPivot,
         placeMonitor: (pid) =>
           cgroups.placeMonitor(
-            { parent: sandbox.cgroupParent, containerId: sandbox.id, handler: sandbox.runtimeHandler },
+            { parent: sandbox.cgroupParent, containerId: sandbox.id, handler: handlerOf(sandbox) },
             pid,
           ),
         timeoutMs: settings.createTimeoutMs(runtime.handler),
@@ -75,7 +75,7 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
 async function deleteProcess({ runtimes, processes, logger }: ContainerDrivers, sandbox: Sandbox): Promise<void> {
   let runtime;
   try {
-    runtime = runtimes.get(sandbox.runtimeHandler);
+    runtime = runtimes.get(handlerOf(sandbox));
   } catch (error) {
     logger.warn("what the runtime has of a pause process stays", { sandbox: sandbox.id, error });
     if (sandbox.infra !== undefined) processes.signal(sandbox.infra.process, "SIGKILL");
@@ -93,7 +93,7 @@ async function infraSpec(
   const { seccomp } = sandbox.request.linux.securityContext;
   const { spec } = buildSandboxSpec({
     host: security.facts,
-    policy: await settings.specPolicy(runtimes.get(sandbox.runtimeHandler).handler),
+    policy: await settings.specPolicy(runtimes.get(handlerOf(sandbox)).handler),
     sandbox: sandboxFacts(sandbox),
     infra: {
       name: `k8s_POD_${sandbox.request.metadata.name}`,

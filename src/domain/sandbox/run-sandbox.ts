@@ -107,6 +107,7 @@ function describe(
     id,
     request: { ...request, labels: podLabels(request.labels, request.metadata) },
     runtimeHandler,
+    ...(runtimeHandler === "" ? { defaultHandler: settings.defaultHandler } : {}),
     createdAtNs: nowNs(),
     bootId: settings.bootId,
     state: { kind: "creating" },

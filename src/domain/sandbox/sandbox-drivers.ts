@@ -22,7 +22,8 @@ export interface InfraRunner {
 export interface SandboxSettings {
   bootId: string;
   nodeName: string;
-  defaultHandler: string;
+  /** Of pods that ask for none; a reload may change it. */
+  readonly defaultHandler: string;
   /** @throws DomainError for a handler that is not configured or cannot run */
   checkHandler(handler: string): void;
   /** @throws DomainError for a handler whose runtime cannot do user namespaces */

@@ -55,6 +55,8 @@ export interface Sandbox {
   readonly request: SandboxRequest;
   /** As asked for; empty means the default handler. */
   readonly runtimeHandler: string;
+  /** The handler that was the default one then, where none was asked for. Records of the first versions lack it. */
+  readonly defaultHandler?: string;
   readonly createdAtNs: string;
   /** The boot during which its namespaces were made. */
   readonly bootId: string;
@@ -94,6 +96,11 @@ export const withState = stateMachine<Sandbox>("sandbox", {
   stopped: ["stopping", "removing"],
   removing: ["removing"],
 });
+
+/** Who runs a pod's containers and its pause process, whatever the default handler is by now. */
+export function handlerOf({ runtimeHandler, defaultHandler = "" }: Sandbox): string {
+  return runtimeHandler === "" ? defaultHandler : runtimeHandler;
+}
 
 export function isHostNetwork(request: SandboxRequest): boolean {
   return request.linux.securityContext.namespaceOptions.network === "node";
