@@ -1,6 +1,7 @@
 import type { Config, RuntimeHandler } from "#config/index.ts";
 import type { HandlerFeatures } from "#domain/runtime.ts";
 import type { ConmonProgram } from "#drivers/monitor/conmon-arguments.ts";
+import { configuredHandler } from "#drivers/oci-runtime/configured-runtimes.ts";
 import type { OciRuntime, OciRuntimes } from "#drivers/oci-runtime/index.ts";
 import type { Logger } from "#observability/logger.ts";
 import { findHandlers, type Handlers } from "./runtime-handlers.ts";
@@ -15,18 +16,25 @@ export async function changedHandlers(before: Config, next: Config, logger: Logg
   return isSame ? undefined : findHandlers(next, logger);
 }
 
-/** The handlers of the configuration as it is at the moment. What is under way ends with those it began with. */
+/**
+ * The handlers of the configuration as it is at the moment, for pods to come. Those that it has no more stay for the pods that they run, as
+ * long as this process does; what is under way ends with those it began with.
+ */
 export class CurrentHandlers implements Handlers {
   readonly runtimes: OciRuntimes;
   #current: Handlers;
+  /** The last ones that had a handler, by its name. */
+  readonly #gone = new Map<string, Handlers>();
 
   constructor(first: Handlers) {
     this.#current = first;
-    this.runtimes = this.#currentRuntimes();
+    this.runtimes = this.#allRuntimes();
   }
 
   /** Takes over those of a new configuration. */
   exchange(next: Handlers): void {
+    for (const name of this.#current.runtimes.handlers) this.#gone.set(name, this.#current);
+    for (const name of next.runtimes.handlers) this.#gone.delete(name);
     this.#current = next;
   }
 
@@ -34,19 +42,27 @@ export class CurrentHandlers implements Handlers {
     return this.#current.features;
   }
 
+  check(handler: string): void {
+    this.#current.check(handler);
+  }
+
   settings(handler: string): RuntimeHandler {
-    return this.#current.settings(handler);
+    return this.#of(handler).settings(handler);
   }
 
   monitorOf(handler: string): ConmonProgram {
-    return this.#current.monitorOf(handler);
+    return this.#of(handler).monitorOf(handler);
   }
 
   isSandboxed(handler: string): boolean {
-    return this.#current.isSandboxed(handler);
+    return this.#of(handler).isSandboxed(handler);
   }
 
-  #currentRuntimes(): OciRuntimes {
+  #of(handler: string): Handlers {
+    return this.#gone.get(configuredHandler(handler)) ?? this.#current;
+  }
+
+  #allRuntimes(): OciRuntimes {
     const current = (): OciRuntimes => this.#current.runtimes;
     return {
       get defaultHandler(): string {
@@ -55,8 +71,8 @@ export class CurrentHandlers implements Handlers {
       get handlers(): readonly string[] {
         return current().handlers;
       },
-      forPlatform: (handler, platform): OciRuntime => current().forPlatform(handler, platform),
-      get: (handler): OciRuntime => current().get(handler),
+      forPlatform: (handler, platform): OciRuntime => this.#of(handler).runtimes.forPlatform(handler, platform),
+      get: (handler): OciRuntime => this.#of(handler).runtimes.get(handler),
     };
   }
 }

@@ -12,6 +12,7 @@ it("pause processes follow pause_image and pause_command as they are after a rel
   assert.ok(handler !== undefined);
   const handlers = {
     runtimes: fakeRuntimes(fakeRuntime()),
+    check: () => assert.fail("no pod is made"),
     settings: () => handler,
     monitorOf: () => assert.fail("no container is created"),
     isSandboxed: () => false,

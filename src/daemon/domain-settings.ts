@@ -38,7 +38,7 @@ export function sandboxSettings({ runtime }: Config, drivers: Drivers): SandboxS
         ...(workloadOf(runtime.workloads.values(), annotations)?.allowedAnnotations ?? []),
       ];
     },
-    checkHandler: (handler) => void drivers.handlers.runtimes.get(handler),
+    checkHandler: (handler) => drivers.handlers.check(handler),
     checkUserNamespaces(handler) {
       const { handler: name } = drivers.handlers.runtimes.get(handler);
       if (drivers.handlers.features.some((one) => one.name === name && one.userNamespaces)) return;

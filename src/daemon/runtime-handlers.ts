@@ -14,11 +14,13 @@ import type { Logger } from "#observability/logger.ts";
 /** The handlers of the configuration with the programs that run them. */
 export interface Handlers {
   runtimes: OciRuntimes;
+  /** @throws DomainError for a handler that no new pod can have, naming those there are */
+  check(handler: string): void;
   /** Settings of a handler by its own name, never "". */
   settings(handler: string): RuntimeHandler;
   /** conmon as the handler wants it. */
   monitorOf(handler: string): ConmonProgram;
-  /** True for runtimes whose processes are not those of the host (gVisor). */
+  /** True for runtimes whose processes are not those of the host (gVisor). False for a handler that is not known any more. */
   isSandboxed(handler: string): boolean;
   /** What the runtimes can do, the default handler first and under the name "". */
   features: readonly HandlerFeatures[];
@@ -64,7 +66,8 @@ export async function findHandlers(config: Config, logger: Logger): Promise<Hand
     runtimes,
     features: await Promise.all(["", ...runtimes.handlers].map((name) => featuresOf(runtimes, name, logger))),
     settings: (name) => of(name).handler,
-    isSandboxed: (name) => /^(runsc|kata)/.test(path.basename(runtimes.get(name).path)),
+    check: (name) => void runtimes.get(name),
+    isSandboxed: (name) => isSandbox(usable.get(configuredHandler(name || defaultHandler.handler.name)), name),
     monitorOf: (name) => of(name).monitor,
   };
 }
@@ -92,6 +95,12 @@ function locate(handler: RuntimeHandler): LocatedHandler | string {
   const monitor = findProgram(monitorPath, searchPath(handler));
   if (monitor === undefined) return `its monitor ${monitorPath} is not installed`;
   return { handler, runtimes, monitor: { path: monitor, env: environment(handler), noSyncLog } };
+}
+
+function isSandbox(located: LocatedHandler | undefined, name: string): boolean {
+  if (located === undefined) return false;
+  const { handler, runtimes } = located;
+  return /^(runsc|kata)/.test(path.basename(runtimes.get(name) ?? runtimes.get(handler.name) ?? ""));
 }
 
 /** Kernels since 5.12 have what both features need; whether the runtime uses it, only it can say. */
