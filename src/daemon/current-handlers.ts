@@ -7,7 +7,7 @@ import type { Logger } from "#observability/logger.ts";
 import { findHandlers, type Handlers } from "./runtime-handlers.ts";
 
 /**
- * The handlers of a new configuration, where it has others.
+ * The handlers of a new configuration, where it has others: a reload keeps what has not changed as it was.
  * @throws DomainError like `findHandlers`
  */
 export async function changedHandlers(before: Config, next: Config, logger: Logger): Promise<Handlers | undefined> {
@@ -17,8 +17,8 @@ export async function changedHandlers(before: Config, next: Config, logger: Logg
 }
 
 /**
- * The handlers of the configuration as it is at the moment, for pods to come. Those that it has no more stay for the pods that they run, as
- * long as this process does; what is under way ends with those it began with.
+ * The handlers of the configuration as it is at the moment. Those that it has no more stay for the pods that they run, as long as this
+ * process does; one that it describes anew is the new one for its pods too, as after a restart.
  */
 export class CurrentHandlers implements Handlers {
   readonly runtimes: OciRuntimes;

@@ -17,12 +17,31 @@ describe("a change of default_runtime and of runtimes, told by SIGHUP", { skip: 
     },
   }));
 
-  /** Changes crio.conf by `change`, tells the daemon, and resolves with what its log says of it. */
-  async function reload(change: (text: string) => string): Promise<string> {
+  const runc = findProgram("runc") ?? "";
+  let ofFixture: string | undefined;
+
+  /** Writes crio.conf with another default handler, and with handlers beside runc: name → program. */
+  async function configure(defaultRuntime: string, others: Record<string, string>): Promise<void> {
+    const { configFile, runroot } = suite.daemon.places;
+    ofFixture ??= await readFile(configFile, "utf8");
+    const tables = Object.entries(others).map(
+      ([name, program]) => `
+[crio.runtime.runtimes.${name}]
+runtime_path = "${program}"
+runtime_root = "${path.join(runroot, "other")}"
+monitor_path = "${findProgram("conmon")}"
+monitor_cgroup = "pod"
+`,
+    );
+    const text = ofFixture.replace('default_runtime = "runc"', `default_runtime = "${defaultRuntime}"`);
+    await writeFile(configFile, text + tables.join(""));
+  }
+
+  /** Resolves with what the daemon's log says of the reload. */
+  async function reload(defaultRuntime: string, others: Record<string, string>): Promise<string> {
     const { daemon } = suite;
     const before = daemon.log().length;
-    const { configFile } = daemon.places;
-    await writeFile(configFile, change(await readFile(configFile, "utf8")));
+    await configure(defaultRuntime, others);
     process.kill(daemon.pid, "SIGHUP");
     return eventually("the reload to be logged", () => {
       const said = daemon.log().slice(before);
@@ -50,17 +69,7 @@ describe("a change of default_runtime and of runtimes, told by SIGHUP", { skip: 
     const { daemon, busybox } = suite;
     const early = await runPod(daemon, "early");
     const first = await service(early);
-    const { runroot } = daemon.places;
-    const said = await reload(
-      (text) =>
-        `${text.replace('default_runtime = "runc"', 'default_runtime = "other"')}
-[crio.runtime.runtimes.other]
-runtime_path = "${findProgram("runc")}"
-runtime_root = "${path.join(runroot, "other")}"
-monitor_path = "${findProgram("conmon")}"
-monitor_cgroup = "pod"
-`,
-    );
+    const said = await reload("other", { other: runc });
     assert.match(said, /reload completed/);
     assert.doesNotMatch(said, /after a restart/);
 
@@ -75,10 +84,8 @@ monitor_cgroup = "pod"
 
   it("is refused, and nothing changes, where the new default cannot be used", async () => {
     const { daemon } = suite;
-    const gone = '[crio.runtime.runtimes.gone]\nruntime_path = "/no/such/runc"\n';
-    const said = await reload(
-      (text) => `${text.replace('default_runtime = "other"', 'default_runtime = "gone"')}\n${gone}`,
-    );
+    assert.match(await reload("other", { other: runc }), /reload completed/);
+    const said = await reload("gone", { other: runc, gone: "/no/such/runc" });
     assert.match(said, /reload failed.*default_runtime = .*gone.* cannot be used: \/no\/such\/runc is not installed/);
     const pod = await runPod(daemon, "refused");
     assert.equal(await handlerOf(await service(pod)), "other");
@@ -87,15 +94,14 @@ monitor_cgroup = "pod"
 
   it("leaves a handler that is gone to the pods it runs, until the daemon ends, and to no others", async () => {
     const { daemon, busybox } = suite;
-    const pod = await runPod(daemon, "of-other");
+    assert.match(await reload("runc", { other: runc }), /reload completed/);
+    const pod = await runPod(daemon, "of-other", {}, "other");
     const id = await service(pod);
-    const said = await reload((text) =>
-      text
-        .replace('default_runtime = "gone"', 'default_runtime = "runc"')
-        .replace("[crio.runtime.runtimes.other]", "[crio.runtime.runtimes.another]"),
+    assert.match(await reload("runc", {}), /reload completed/);
+    await assert.rejects(
+      runPod(daemon, "late", {}, "other"),
+      /INVALID_ARGUMENT.*no runtime handler "other" is configured/,
     );
-    assert.match(said, /reload completed/);
-    await assert.rejects(runPod(daemon, "late", {}, "other"), /INVALID_ARGUMENT.*there are crun, runc, another/);
     assert.equal((await exec(daemon, id, ["echo", "still", "here"])).stdout, "still here\n");
     const second = await runContainer(daemon, pod, containerConfig(busybox, "second", untilTerminated));
     assert.equal(await handlerOf(second), "other");
@@ -104,16 +110,15 @@ monitor_cgroup = "pod"
 
   it("does not make the pods stay whose handler no daemon knows any more", async () => {
     const { daemon } = suite;
-    const { configFile, runroot } = daemon.places;
-    const pod = await runPod(daemon, "orphan", {}, "another");
+    assert.match(await reload("runc", { other: runc }), /reload completed/);
+    const pod = await runPod(daemon, "orphan", {}, "other");
     const id = await service(pod);
     await daemon.kill("SIGTERM");
-    const text = await readFile(configFile, "utf8");
-    await writeFile(configFile, text.replace("[crio.runtime.runtimes.another]", "[crio.runtime.runtimes.yet-another]"));
+    await configure("runc", {});
     await daemon.start();
     await remove(pod);
     assert.match(daemon.log(), new RegExp(`what the runtime has of an ended container stays.*${id}`));
-    for (const left of [id, pod.id])
-      execFileSync(findProgram("runc") ?? "", ["--root", path.join(runroot, "other"), "delete", "--force", left]);
+    const root = path.join(daemon.places.runroot, "other");
+    for (const left of [id, pod.id]) execFileSync(runc, ["--root", root, "delete", "--force", left]);
   });
 });

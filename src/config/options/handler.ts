@@ -139,7 +139,7 @@ export const runtimes: NamedTables<typeof handlerFields> = {
   kind: "named-tables",
   key: "runtimes",
   description:
-    "OCI runtimes by the name that a pod's RuntimeClass gives as its handler. A table adds to or changes the one of the same name in earlier files.",
+    "OCI runtimes by the name that a pod's RuntimeClass gives as its handler. A table adds to or changes the one of the same name in earlier files. A change counts for the pods that run as well: their containers are looked for in the new runtime_root.",
   reloadable: true,
   fields: handlerFields,
   default: new Map([

@@ -4,10 +4,10 @@ import type { Sandbox } from "#domain/sandbox/sandbox.ts";
 import { DomainError, messageOf } from "#errors/domain-error.ts";
 import type { ImageVolumes } from "#drivers/image-volumes/index.ts";
 import type { RootfsAccess } from "#drivers/rootfs/index.ts";
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import type { ImageConfig } from "#spec/oci-image.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import type { Container } from "./container.ts";
-import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import type { ContainerRequest } from "./request.ts";
 
 /** Places that are the runtime's: what an image declares there is not followed. */

@@ -22,17 +22,18 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
     },
 
     async start(sandbox): Promise<InfraProcess> {
+      const runtime = runtimes.get(handlerOf(sandbox));
+      const { handler } = runtime;
       const image = await drivers.images.ensure(settings.pauseImage);
       const { mountPath } = await storage.createRootfs(
         sandbox.id,
         image.chainIds,
         rootView(drivers, sandbox, undefined),
       );
-      const spec = await infraSpec(drivers, sandbox, image, mountPath);
+      const spec = await infraSpec(drivers, sandbox, { handler, image, rootfs: mountPath });
       const bundle = await bundles.create(sandbox.id, { "config.json": encodeOci(spec) });
-      using view = drivers.mountViews.open(handlerOf(sandbox));
+      using view = drivers.mountViews.open(handler);
       await view.narrow(spec);
-      const runtime = runtimes.get(handlerOf(sandbox));
       const { container, monitor: watcher } = await monitor.create({
         id: sandbox.id,
         name: "POD",
@@ -45,11 +46,8 @@ export function infraRunner(drivers: ContainerDrivers): InfraRunner {
         stdinOnce: false,
         noPivot: settings.noPivot,
         placeMonitor: (pid) =>
-          cgroups.placeMonitor(
-            { parent: sandbox.cgroupParent, containerId: sandbox.id, handler: handlerOf(sandbox) },
-            pid,
-          ),
-        timeoutMs: settings.createTimeoutMs(runtime.handler),
+          cgroups.placeMonitor({ parent: sandbox.cgroupParent, containerId: sandbox.id, handler }, pid),
+        timeoutMs: settings.createTimeoutMs(handler),
       });
       await runtime.start({ id: sandbox.id, bundle, process: container });
       return { process: container, monitor: watcher, imageId: image.id };
@@ -85,15 +83,14 @@ async function deleteProcess({ runtimes, processes, logger }: ContainerDrivers, 
 }
 
 async function infraSpec(
-  { runtimes, settings, security }: ContainerDrivers,
+  { settings, security }: ContainerDrivers,
   sandbox: Sandbox,
-  image: ImageInUse,
-  rootfs: string,
+  { handler, image, rootfs }: { handler: string; image: ImageInUse; rootfs: string },
 ): Promise<OciSpec> {
   const { seccomp } = sandbox.request.linux.securityContext;
   const { spec } = buildSandboxSpec({
     host: security.facts,
-    policy: await settings.specPolicy(runtimes.get(handlerOf(sandbox)).handler),
+    policy: await settings.specPolicy(handler),
     sandbox: sandboxFacts(sandbox),
     infra: {
       name: `k8s_POD_${sandbox.request.metadata.name}`,

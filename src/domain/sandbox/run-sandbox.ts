@@ -11,7 +11,7 @@ import { checkLabels, podLabels } from "./kubernetes-labels.ts";
 import type { SandboxRequest } from "./request.ts";
 import { hostsFile, resolvConf, sandboxHostname, shmSizeBytes } from "./sandbox-files-content.ts";
 import type { SandboxDrivers } from "./sandbox-drivers.ts";
-import { isHostNetwork } from "./sandbox.ts";
+import { handlerOf, isHostNetwork } from "./sandbox.ts";
 import type { Sandbox, SandboxFiles } from "./sandbox.ts";
 import { requestedUserNamespace } from "./user-namespace.ts";
 import { mountLabel } from "./selinux-labels.ts";
@@ -125,8 +125,8 @@ function describe(
 }
 
 async function makeFiles(drivers: SandboxDrivers, sandbox: Sandbox, undo: AsyncDisposableStack): Promise<SandboxFiles> {
-  const { request, id, runtimeHandler } = sandbox;
-  const allowed = drivers.settings.allowedAnnotations(runtimeHandler, request.annotations);
+  const { request, id } = sandbox;
+  const allowed = drivers.settings.allowedAnnotations(handlerOf(sandbox), request.annotations);
   const annotations = allowedAnnotations(request.annotations, allowed);
   undo.defer(() => drivers.files.remove(id));
   return drivers.files.create(id, {

@@ -1,6 +1,6 @@
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import type { OciMount } from "#spec/oci-runtime.ts";
 import { type DefaultMountInputs, defaultMounts } from "./default-mounts.ts";
-import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import { type FoundMount, type VolumeInputs, volumeMount } from "./volume-mount.ts";
 
 export interface MountInputs extends VolumeInputs {

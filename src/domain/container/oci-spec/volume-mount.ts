@@ -1,8 +1,8 @@
-import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import path from "node:path";
 import type { MountRequest } from "#domain/container/request.ts";
 import type { MountSource } from "#drivers/security/index.ts";
 import { DomainError } from "#errors/domain-error.ts";
+import { isAtOrBelow } from "#lib/is-at-or-below.ts";
 import type { OciFeatures, OciMount } from "#spec/oci-runtime.ts";
 import { ociIdMapping } from "./namespaces.ts";
 
